@@ -1,0 +1,3 @@
+//! backend-for-frontend
+
+fn main() {}
