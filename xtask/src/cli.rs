@@ -1,0 +1,105 @@
+//! The grammar of the command line.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::commands::{self, Context, Report};
+use crate::parameters::SourceChoice;
+use crate::{console, process};
+
+/// Builds, tags, promotes and describes the images of this workspace's services.
+///
+/// Results go to standard output, everything else to standard error.
+#[derive(Debug, Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    disable_help_subcommand = true
+)]
+pub struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Flags that every command takes.
+#[derive(Debug, Args)]
+pub struct Global {
+    /// How results are written to standard output
+    #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+    /// Where parameters come from
+    #[arg(long, global = true, value_enum, value_name = "SOURCE", default_value_t = SourceChoice::Auto)]
+    pub parameters: SourceChoice,
+    /// How long the command may wait for registries
+    #[arg(long, global = true, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub timeout: u64,
+    /// Tell more
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+}
+
+/// How results are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// A line per result
+    Text,
+    /// One JSON array
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Build(commands::Build),
+    #[command(visible_alias = "push")]
+    StagingTag(commands::StagingTag),
+    #[command(visible_alias = "promote")]
+    PromoteToProduction(commands::PromoteToProduction),
+    Rollback(commands::Rollback),
+    #[command(name = "imagedefinitions")]
+    ImageDefinitions(commands::ImageDefinitions),
+    Pipeline(commands::Pipeline),
+    Params(commands::Params),
+    Setup(commands::Setup),
+    Test(commands::Test),
+    Ci(commands::Ci),
+}
+
+impl Cli {
+    /// Runs the command, prints its report and gives the exit code.
+    pub fn run(self) -> ExitCode {
+        console::set_verbose(self.global.verbose);
+        let format = self.global.format;
+        let report = process::end_on_interrupt().and_then(|()| self.dispatch());
+        report.unwrap_or_else(Report::of_error).print(format)
+    }
+
+    fn dispatch(self) -> Result<Report> {
+        let context = Context::new(self.global)?;
+        match self.command {
+            Command::Build(command) => command.run(&context),
+            Command::StagingTag(command) => command.run(&context),
+            Command::PromoteToProduction(command) => command.run(&context),
+            Command::Rollback(command) => command.run(&context),
+            Command::ImageDefinitions(command) => command.run(&context),
+            Command::Pipeline(command) => command.run(&context),
+            Command::Params(command) => command.run(&context),
+            Command::Setup(command) => command.run(),
+            Command::Test(command) => command.run(&context),
+            Command::Ci(command) => command.run(&context),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_grammar_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,98 @@
+//! The commands: one file each, with its arguments, its documentation and its run.
+
+mod build;
+mod ci;
+mod image_definitions;
+mod params;
+mod pipeline;
+mod promote_to_production;
+mod report;
+mod rollback;
+mod setup;
+mod staging_tag;
+mod test;
+
+use std::env;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+
+use crate::cli::Global;
+use crate::error::{Fault, Kind};
+use crate::oci::Digest;
+use crate::parameters::Parameters;
+use crate::registry::Registries;
+use crate::workspace::{Service, Workspace};
+
+pub use build::Build;
+pub use ci::Ci;
+pub use image_definitions::ImageDefinitions;
+pub use params::Params;
+pub use pipeline::Pipeline;
+pub use promote_to_production::PromoteToProduction;
+pub use report::{Entry, Report};
+pub use rollback::Rollback;
+pub use setup::Setup;
+pub use staging_tag::StagingTag;
+pub use test::Test;
+
+/// How many services are worked on at once.
+const SERVICES_AT_ONCE: usize = 16;
+
+/// What every command works with.
+pub struct Context {
+    workspace: Workspace,
+    parameters: Arc<Parameters>,
+    registries: Registries,
+}
+
+impl Context {
+    /// Reads the workspace that the current folder lies in.
+    pub fn new(global: Global) -> Result<Self> {
+        let folder = env::current_dir().context("finding the current folder")?;
+        let workspace = Workspace::containing(&folder)?;
+        let parameters = Arc::new(Parameters::open(global.parameters, &workspace)?);
+        let limit = Duration::from_secs(global.timeout);
+        Ok(Self {
+            registries: Registries::new(Arc::clone(&parameters), limit),
+            parameters,
+            workspace,
+        })
+    }
+
+    /// The one service that a flag such as `--digest` is about.
+    fn only_service(&self, names: &[String], flag: &str) -> Result<&Service> {
+        match self.workspace.select(names)?.as_slice() {
+            [service] if !names.is_empty() => Ok(service),
+            _ => Err(usage(format!("{flag} takes exactly one SERVICE")).into()),
+        }
+    }
+
+    /// A command line for the user to type, about `service`.
+    fn command(verb: &str, service: &Service) -> String {
+        format!("cargo xtask {verb} {}", service.package)
+    }
+}
+
+fn usage(message: String) -> Fault {
+    Kind::Usage
+        .because(message)
+        .hint("for more information, try `cargo xtask --help`")
+}
+
+/// Services by name, as most commands take them.
+#[derive(Debug, clap::Args)]
+pub struct Services {
+    /// Package names or aliases; none means all services
+    #[arg(value_name = "SERVICE")]
+    names: Vec<String>,
+}
+
+/// What is known of an image under a tag, as results name it.
+#[derive(Debug, Clone, serde::Serialize)]
+struct Tagged {
+    repository: String,
+    tag: String,
+    digest: Digest,
+}

@@ -1,0 +1,92 @@
+use anyhow::Result;
+use serde::Serialize;
+
+use super::{Context, Entry, Report, Test};
+use crate::console;
+use crate::process::{self, CommandLine};
+
+/// Run what continuous integration runs
+///
+/// Format, lints, the rules of the architecture, and every test.
+#[derive(Debug, clap::Args)]
+pub struct Ci {
+    #[command(flatten)]
+    test: Test,
+}
+
+#[derive(Serialize)]
+struct Object<'a> {
+    check: &'a str,
+    outcome: &'static str,
+}
+
+impl Ci {
+    pub(crate) fn run(self, context: &Context) -> Result<Report> {
+        let mut entries: Vec<_> = checks(context)
+            .into_iter()
+            .map(|(name, line)| check(context, name, &line))
+            .collect();
+        entries.extend(self.test.entries(context)?);
+        Ok(Report::new(entries))
+    }
+}
+
+/// The checks, quickest first. Lints take the tool and the services apart, as the
+/// tests do: together their features would unify, and everything compile twice.
+fn checks(context: &Context) -> Vec<(&'static str, CommandLine)> {
+    let others = context
+        .workspace
+        .packages
+        .iter()
+        .filter(|package| *package != "xtask");
+    let others: Vec<String> = others
+        .flat_map(|package| ["--package".into(), package.clone()])
+        .collect();
+    let clippy = |packages: Vec<String>| {
+        let line = CommandLine::cargo()
+            .args(["clippy", "--locked", "--all-targets"])
+            .args(packages);
+        line.args(["--", "--deny", "warnings"])
+    };
+    vec![
+        (
+            "format",
+            CommandLine::cargo().args(["fmt", "--all", "--check"]),
+        ),
+        (
+            "lints of the tool",
+            clippy(vec!["--package".into(), "xtask".into()]),
+        ),
+        ("lints of the services", clippy(others)),
+        (
+            "architecture",
+            CommandLine::cargo().args(["test", "--locked", "--package", "xtask", "architecture::"]),
+        ),
+    ]
+}
+
+fn check(context: &Context, name: &str, line: &CommandLine) -> Entry {
+    let run = console::step(name, || {
+        process::succeed(
+            line,
+            &context.workspace.root,
+            process::without_cargo_variables,
+        )
+    });
+    match run {
+        Ok(()) => Entry::new(
+            format!("{name}: passed"),
+            &Object {
+                check: name,
+                outcome: "passed",
+            },
+        ),
+        Err(error) => Entry::failed(
+            &Object {
+                check: name,
+                outcome: "failed",
+            },
+            error,
+        ),
+    }
+}

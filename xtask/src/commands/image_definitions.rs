@@ -1,0 +1,131 @@
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+use serde::Serialize;
+
+use super::{Context, Entry, Report, Services};
+use crate::delivery::{Records, image_definitions};
+use crate::error::{Fault, Kind};
+use crate::files;
+use crate::oci::RepositoryName;
+use crate::workspace::{Environment, Service};
+
+/// Write imagedefinitions.json for the ECS deploy action
+///
+/// From parameters and records, without network. --by-digest names the image that
+/// imageDetail.json records instead of the tag.
+#[derive(Debug, clap::Args)]
+pub struct ImageDefinitions {
+    #[command(flatten)]
+    services: Services,
+    /// Where the containers run
+    #[arg(long, value_enum, value_name = "ENV")]
+    environment: Environment,
+    /// Name the image by its digest, so that no later move of the tag changes it
+    #[arg(long)]
+    by_digest: bool,
+    /// The file to write; with one SERVICE
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+/// A file that was written.
+#[derive(Debug, Serialize)]
+pub(super) struct Written {
+    service: String,
+    outcome: &'static str,
+    pub(super) file: PathBuf,
+    container: String,
+    image: String,
+}
+
+impl ImageDefinitions {
+    pub(crate) fn run(self, context: &Context) -> Result<Report> {
+        let services = context.workspace.select(&self.services.names)?;
+        if self.output.is_some() {
+            context.only_service(&self.services.names, "--output")?;
+        }
+        let entries = services.into_iter().map(|service| {
+            let written = write(
+                context,
+                service,
+                self.environment,
+                self.by_digest,
+                self.output.clone(),
+            );
+            Entry::of_service(&service.package, written, |written| {
+                written.file.display().to_string()
+            })
+        });
+        Ok(Report::new(entries.collect()))
+    }
+}
+
+/// Writes the file of one service, to `output` or among its records.
+pub(super) fn write(
+    context: &Context,
+    service: &Service,
+    environment: Environment,
+    by_digest: bool,
+    output: Option<PathBuf>,
+) -> Result<Written> {
+    let writing = || format!("writing the image definitions of {}", service.package);
+    let (name, tag) = context
+        .parameters
+        .image(&context.workspace, service, environment)
+        .with_context(writing)?;
+    let records = Records::new(context.workspace.records(service, environment));
+    let image = if by_digest {
+        recorded_image(&records, &name, service, environment).with_context(writing)?
+    } else {
+        name.tagged(&tag)
+    };
+    let container = context.workspace.container_name(service, environment);
+    let file = output.unwrap_or_else(|| records.image_definitions());
+    let bytes = image_definitions(&container, &image)?;
+    files::write_whole(&file, &bytes).with_context(writing)?;
+    Ok(Written {
+        service: service.package.clone(),
+        outcome: "written",
+        file,
+        container,
+        image,
+    })
+}
+
+/// The image that the environment was last given. A record of another
+/// repository is an old one and not believed.
+fn recorded_image(
+    records: &Records,
+    name: &RepositoryName,
+    service: &Service,
+    environment: Environment,
+) -> Result<String> {
+    let path = records.image_detail();
+    let image = records.read_image_uri()?.ok_or_else(|| {
+        no_record(
+            format!("there is no {}", path.display()),
+            service,
+            environment,
+        )
+    })?;
+    let digest = image.strip_prefix(&format!("{name}@"));
+    if digest.is_none_or(|digest| digest.parse::<crate::oci::Digest>().is_err()) {
+        let fault = format!(
+            "{} names {image:?}, which is no digest in {name}",
+            path.display()
+        );
+        return Err(no_record(fault, service, environment).into());
+    }
+    Ok(image)
+}
+
+fn no_record(message: String, service: &Service, environment: Environment) -> Fault {
+    let command = match environment {
+        Environment::Staging => "staging-tag",
+        Environment::Production => "promote-to-production",
+    };
+    Kind::NotFound
+        .because(message)
+        .hint(Context::command(command, service))
+}

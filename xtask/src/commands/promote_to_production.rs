@@ -1,0 +1,358 @@
+use anyhow::{Context as _, Result, bail};
+use serde::Serialize;
+
+use super::{Context, Entry, Report, SERVICES_AT_ONCE, Services};
+use crate::delivery::{PromotionRecord, Records};
+use crate::error::Kind;
+use crate::oci::{Digest, RepositoryName, Tag};
+use crate::parameters::in_codebuild;
+use crate::promotion::{Change, Expectation, Outcome, Place, Plan, Promoted, Wish, look, plan};
+use crate::registry::{Access, Repository, Traffic};
+use crate::workspace::{Environment, Service};
+use crate::{console, parallel};
+
+/// Point the production tags at the tested digests
+///
+/// Nothing is rebuilt and no layer is moved. The digest is the one of --digest,
+/// else of <PREFIX>_TESTED_DIGEST, else what the staging tag points at. All checks
+/// of all services come before the first change of any. A registry has no
+/// conditional PUT: a move by somebody else between the last look at the tag and
+/// the PUT stays unseen.
+#[derive(Debug, clap::Args)]
+pub struct PromoteToProduction {
+    #[command(flatten)]
+    services: Services,
+    /// The digest that was tested; with one SERVICE
+    #[arg(long, value_name = "DIGEST")]
+    digest: Option<Digest>,
+    /// What the production tag must point at now; with one SERVICE
+    #[arg(long, value_name = "DIGEST|absent")]
+    expect: Option<Expectation>,
+    /// Check everything, change nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl PromoteToProduction {
+    pub(crate) fn run(self, context: &Context) -> Result<Report> {
+        let services = context.workspace.select(&self.services.names)?;
+        if self.digest.is_some() {
+            context.only_service(&self.services.names, "--digest")?;
+        }
+        if self.expect.is_some() {
+            context.only_service(&self.services.names, "--expect")?;
+        }
+        let orders: Vec<_> = services
+            .into_iter()
+            .map(|service| Order {
+                service,
+                digest: self.digest,
+                expect: self.expect,
+            })
+            .collect();
+        Ok(promote(context, &orders, self.dry_run))
+    }
+}
+
+/// What is asked for one service.
+pub(super) struct Order<'a> {
+    pub(super) service: &'a Service,
+    /// The digest that was tested, where the caller knows it.
+    pub(super) digest: Option<Digest>,
+    pub(super) expect: Option<Expectation>,
+}
+
+/// Promotes services side by side: the plans of all of them come first.
+pub(super) fn promote(context: &Context, orders: &[Order<'_>], dry_run: bool) -> Report {
+    let access = if dry_run { Access::Pull } else { Access::Push };
+    let attempts = parallel::map(orders, SERVICES_AT_ONCE, |order| {
+        Attempt::plan(context, order, access)
+    });
+    let attempts = refuse_shared_tags(attempts);
+    let go = !dry_run && attempts.iter().all(|attempt| attempt.plan.is_ok());
+    let applied = if go {
+        parallel::map(&attempts, SERVICES_AT_ONCE, |attempt| {
+            attempt.apply(context)
+        })
+    } else {
+        Vec::new()
+    };
+    let mut applied = applied.into_iter();
+    Report::new(
+        attempts
+            .into_iter()
+            .map(|attempt| attempt.into_entry(applied.next()))
+            .collect(),
+    )
+}
+
+/// A service on its way to production: where, and what is to be done there.
+struct Attempt<'a> {
+    service: &'a Service,
+    candidate: Option<Candidate>,
+    plan: Result<Plan>,
+}
+
+/// The repositories and tags of one service.
+struct Candidate {
+    name: RepositoryName,
+    tag: Tag,
+    production: Box<dyn Repository>,
+    staging: Option<(Box<dyn Repository>, Tag)>,
+}
+
+/// What the result says of one service.
+#[derive(Serialize)]
+struct Object<'a> {
+    service: &'a str,
+    outcome: Outcome,
+    repository: Option<&'a RepositoryName>,
+    tag: Option<&'a Tag>,
+    digest: Option<Digest>,
+    previous: Option<Digest>,
+    #[serde(flatten)]
+    traffic: Traffic,
+}
+
+impl Candidate {
+    fn open(context: &Context, service: &Service, access: Access) -> Result<Self> {
+        let (name, tag) =
+            context
+                .parameters
+                .image(&context.workspace, service, Environment::Production)?;
+        let staging = if service.production_repository {
+            let (name, tag) =
+                context
+                    .parameters
+                    .image(&context.workspace, service, Environment::Staging)?;
+            Some((context.registries.open(&name, Access::Pull), tag))
+        } else {
+            refuse_staging_tag(context, service, &tag)?;
+            None
+        };
+        Ok(Self {
+            production: context.registries.open(&name, access),
+            name,
+            tag,
+            staging,
+        })
+    }
+
+    fn place(&self) -> Place<'_> {
+        Place {
+            production: &*self.production,
+            tag: &self.tag,
+            staging: self
+                .staging
+                .as_ref()
+                .map(|(repository, tag)| (&**repository, tag)),
+        }
+    }
+
+    /// What was asked of both repositories.
+    fn traffic(&self) -> Traffic {
+        let staging = self
+            .staging
+            .as_ref()
+            .map(|(repository, _)| repository.traffic());
+        self.production.traffic() + staging.unwrap_or_default()
+    }
+}
+
+impl<'a> Attempt<'a> {
+    fn plan(context: &Context, order: &Order<'a>, access: Access) -> Self {
+        let service = order.service;
+        let (candidate, plan) = match Candidate::open(context, service, access) {
+            Ok(candidate) => {
+                let plan = make_plan(context, order, &candidate);
+                (Some(candidate), plan)
+            }
+            Err(error) => (None, Err(error)),
+        };
+        Self {
+            service,
+            candidate,
+            plan: plan.with_context(|| format!("planning the promotion of {}", service.package)),
+        }
+    }
+
+    fn apply(&self, context: &Context) -> Result<Promoted> {
+        let (Some(candidate), Ok(plan)) = (&self.candidate, &self.plan) else {
+            bail!("{} has no plan", self.service.package);
+        };
+        let promoting = || format!("promoting {}", self.service.package);
+        let promoted = plan.apply(&candidate.place()).with_context(promoting)?;
+        let records = Records::new(
+            context
+                .workspace
+                .records(self.service, Environment::Production),
+        );
+        records
+            .write_image_detail(&candidate.name, &plan.digest)
+            .with_context(promoting)?;
+        let mut record = PromotionRecord::now(
+            &self.service.package,
+            &candidate.name,
+            &candidate.tag,
+            plan.digest,
+        );
+        record.previous = promoted.previous;
+        record.commit = plan.commit().map(str::to_owned);
+        records.write_promotion(record).with_context(promoting)?;
+        Ok(promoted)
+    }
+
+    /// The result; `applied` is what came of it where all plans held.
+    fn into_entry(self, applied: Option<Result<Promoted>>) -> Entry {
+        let (plan, plan_error) = match self.plan {
+            Ok(plan) => (Some(plan), None),
+            Err(error) => (None, Some(error)),
+        };
+        let (outcome, error) = match (&plan, applied) {
+            (None, _) => (Outcome::Failed, plan_error),
+            (_, Some(Err(error))) => (Outcome::Failed, Some(error)),
+            (_, Some(Ok(promoted))) => (promoted.outcome, None),
+            (Some(plan), None) if plan.change == Change::Nothing => (Outcome::Unchanged, None),
+            (Some(_), None) => (Outcome::Planned, None),
+        };
+        let candidate = self.candidate.as_ref();
+        let object = Object {
+            service: &self.service.package,
+            outcome,
+            repository: candidate.map(|candidate| &candidate.name),
+            tag: candidate.map(|candidate| &candidate.tag),
+            digest: plan.as_ref().map(|plan| plan.digest),
+            previous: plan.as_ref().and_then(Plan::previous),
+            traffic: candidate.map(Candidate::traffic).unwrap_or_default(),
+        };
+        match (error, &plan, candidate) {
+            (Some(error), ..) => Entry::failed(&object, error),
+            (None, Some(plan), Some(candidate)) => {
+                show(candidate, plan, outcome);
+                Entry::new(plan.digest.to_string(), &object)
+            }
+            _ => Entry::silent(&object),
+        }
+    }
+}
+
+fn make_plan(context: &Context, order: &Order<'_>, candidate: &Candidate) -> Result<Plan> {
+    let place = candidate.place();
+    let wish = Wish {
+        digest: tested_digest(context, order, &place)?,
+        policy: order.service.production_tag,
+        expect: order.expect,
+    };
+    let seen = look(&place, &wish)?;
+    Ok(plan(&place, &wish, seen)?)
+}
+
+/// The digest that was tested, and a word on how it is known.
+fn tested_digest(context: &Context, order: &Order<'_>, place: &Place<'_>) -> Result<Digest> {
+    let service = order.service;
+    let parameter = service.tested_digest_parameter();
+    if let Some(digest) = order.digest {
+        console::note(format_args!(
+            "{}: promoting {digest}, as the command line says",
+            service.package
+        ));
+        return Ok(digest);
+    }
+    if let Some(digest) = context.parameters.parse_if_set(&parameter)? {
+        console::note(format_args!(
+            "{}: promoting {digest}, as {parameter} says",
+            service.package
+        ));
+        return Ok(digest);
+    }
+    if in_codebuild() {
+        return Err(Kind::Configuration
+            .because(format!("{parameter} is missing: in CodeBuild nothing is released that nobody approved"))
+            .hint(format!("let the release action set {parameter} to the digest that the staging action exported"))
+            .into());
+    }
+    digest_in_staging(context, service, place)
+}
+
+fn digest_in_staging(context: &Context, service: &Service, place: &Place<'_>) -> Result<Digest> {
+    let tag: Tag = context
+        .parameters
+        .parse(&service.tag_parameter(Environment::Staging))?;
+    let source = place.source();
+    let reference = source.name().tagged(&tag);
+    let digest = source.resolve(&tag)?.with_context(|| {
+        Kind::NotFound
+            .because(format!("there is no image {reference}"))
+            .hint(Context::command("staging-tag", service))
+    })?;
+    console::warn(format_args!(
+        "{}: promoting {digest}, because {reference} points at it; nobody says that it was tested",
+        service.package
+    ));
+    Ok(digest)
+}
+
+/// Staging and production need different tags where they share a repository.
+fn refuse_staging_tag(context: &Context, service: &Service, production: &Tag) -> Result<()> {
+    let parameter = service.tag_parameter(Environment::Staging);
+    let staging: Option<Tag> = context.parameters.parse_if_set(&parameter)?;
+    if staging.as_ref() == Some(production) {
+        let own = service.tag_parameter(Environment::Production);
+        let fault = format!(
+            "{parameter} and {own} are both {production}: every push to staging would be a release"
+        );
+        return Err(Kind::Configuration
+            .because(fault)
+            .hint(format!("give {own} a value of its own"))
+            .into());
+    }
+    Ok(())
+}
+
+/// Two services under one tag would displace each other.
+fn refuse_shared_tags(mut attempts: Vec<Attempt<'_>>) -> Vec<Attempt<'_>> {
+    for index in 1..attempts.len() {
+        let (before, rest) = attempts.split_at_mut(index);
+        let Some(candidate) = &rest[0].candidate else {
+            continue;
+        };
+        let same = |other: &Candidate| {
+            other.name.location() == candidate.name.location() && other.tag == candidate.tag
+        };
+        if let Some(other) = before
+            .iter()
+            .find(|other| other.candidate.as_ref().is_some_and(same))
+        {
+            let reference = candidate.name.tagged(&candidate.tag);
+            let fault = format!(
+                "{} and {} would both be {reference}",
+                other.service.package, rest[0].service.package
+            );
+            let hint = "give each service a repository or a production tag of its own";
+            rest[0].plan = Err(Kind::Configuration.because(fault).hint(hint).into());
+        }
+    }
+    attempts
+}
+
+fn show(candidate: &Candidate, plan: &Plan, outcome: Outcome) {
+    let reference = candidate.name.tagged(&candidate.tag);
+    let digest = plan.digest;
+    match (outcome, plan.previous()) {
+        (Outcome::Unchanged, _) => {
+            console::note(format_args!("{reference} points at {digest} already"))
+        }
+        (Outcome::Planned, None) => console::note(format_args!(
+            "{reference} would be created, pointing at {digest}"
+        )),
+        (Outcome::Planned, Some(old)) => console::note(format_args!(
+            "{reference} would move from {old} to {digest}"
+        )),
+        (_, None) => console::note(format_args!(
+            "{reference} was created, pointing at {digest}"
+        )),
+        (_, Some(old)) => console::note(format_args!(
+            "{reference} moved from {old} to {digest}; {reference}-previous keeps the old one"
+        )),
+    }
+}

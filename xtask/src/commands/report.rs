@@ -1,0 +1,131 @@
+//! What a command found or did: the one way to standard output.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::cli::Format;
+use crate::console;
+use crate::error::{Fault, Kind};
+
+/// What is said of one service (parameter, finding, file, stage).
+#[derive(Debug)]
+pub struct Entry {
+    text: Option<String>,
+    object: Value,
+    error: Option<anyhow::Error>,
+}
+
+impl Entry {
+    /// A result: a line of text, and the object that JSON output shows.
+    pub fn new(text: impl Into<String>, object: &impl Serialize) -> Self {
+        Self {
+            text: Some(text.into()),
+            object: to_value(object),
+            error: None,
+        }
+    }
+
+    /// A result that JSON output alone shows.
+    pub fn silent(object: &impl Serialize) -> Self {
+        Self {
+            text: None,
+            object: to_value(object),
+            error: None,
+        }
+    }
+
+    /// An error: the object gets a key `error` with its kind and message.
+    pub fn failed(object: &impl Serialize, error: anyhow::Error) -> Self {
+        let mut object = to_value(object);
+        if let Value::Object(fields) = &mut object {
+            let message = format!("{error:#}");
+            fields.insert(
+                "error".into(),
+                json!({ "kind": Fault::kind_of(&error).word(), "message": message }),
+            );
+        }
+        Self {
+            text: None,
+            object,
+            error: Some(error),
+        }
+    }
+
+    /// The entry of a service's result, or of its failure.
+    pub fn of_service<T: Serialize>(
+        service: &str,
+        result: Result<T>,
+        text: impl FnOnce(&T) -> String,
+    ) -> Self {
+        match result {
+            Ok(value) => Self::new(text(&value), &value),
+            Err(error) => Self::failed(&json!({ "service": service, "outcome": "failed" }), error),
+        }
+    }
+}
+
+/// The results of a command, in output order.
+#[derive(Debug)]
+pub struct Report {
+    entries: Vec<Entry>,
+}
+
+impl Report {
+    /// A report of these entries.
+    pub fn new(entries: Vec<Entry>) -> Self {
+        Self { entries }
+    }
+
+    /// The report of a command that failed as a whole.
+    pub fn of_error(error: anyhow::Error) -> Self {
+        let object = json!({ "service": null, "outcome": "failed" });
+        Self::new(vec![Entry::failed(&object, error)])
+    }
+
+    /// The first error, where there is one; the others are told.
+    pub fn into_result(self) -> Result<()> {
+        let mut errors = self.entries.into_iter().filter_map(|entry| entry.error);
+        let first = errors.next();
+        errors.for_each(|error| console::error(&error));
+        first.map_or(Ok(()), Err)
+    }
+
+    fn first_error(&self) -> Option<&anyhow::Error> {
+        self.entries.iter().find_map(|entry| entry.error.as_ref())
+    }
+
+    /// Prints results to standard output and errors to standard error; gives the
+    /// exit code of the first error.
+    pub fn print(&self, format: Format) -> ExitCode {
+        let kind = self.first_error().map(Fault::kind_of);
+        match format {
+            Format::Json if kind == Some(Kind::Usage) => {}
+            Format::Json => println!(
+                "{}",
+                Value::Array(
+                    self.entries
+                        .iter()
+                        .map(|entry| entry.object.clone())
+                        .collect()
+                )
+            ),
+            Format::Text => self
+                .entries
+                .iter()
+                .filter_map(|entry| entry.text.as_ref())
+                .for_each(|text| println!("{text}")),
+        }
+        for error in self.entries.iter().filter_map(|entry| entry.error.as_ref()) {
+            console::error(error);
+        }
+        kind.map_or(ExitCode::SUCCESS, |kind| ExitCode::from(kind.exit_code()))
+    }
+}
+
+/// The objects of results are plain structs, which always have a JSON form.
+fn to_value(object: &impl Serialize) -> Value {
+    serde_json::to_value(object).unwrap_or_else(|error| json!({ "unprintable": error.to_string() }))
+}

@@ -1,0 +1,106 @@
+use anyhow::{Context as _, Result};
+use serde::Serialize;
+
+use super::{Context, Entry, Report, SERVICES_AT_ONCE, Services, Tagged};
+use crate::delivery::Records;
+use crate::error::Kind;
+use crate::image;
+use crate::oci::Target;
+use crate::promotion::commit_tag;
+use crate::registry::{Access, Repository as _, copy_image};
+use crate::workspace::{Environment, Service};
+use crate::{console, parallel};
+
+/// Push the images that were built and point the staging tags at them
+///
+/// Points the staging tag and <tag>-<commit, 12 digits> at the image and writes
+/// imageDetail.json.
+#[derive(Debug, clap::Args)]
+pub struct StagingTag {
+    #[command(flatten)]
+    services: Services,
+}
+
+/// How a push ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Outcome {
+    /// The tag points at the image now.
+    Pushed,
+    /// It did before.
+    Unchanged,
+}
+
+/// What was pushed of one service.
+#[derive(Debug, Serialize)]
+pub(super) struct Pushed {
+    service: String,
+    outcome: Outcome,
+    #[serde(flatten)]
+    pub(super) image: Tagged,
+}
+
+impl StagingTag {
+    pub(crate) fn run(self, context: &Context) -> Result<Report> {
+        let services = context.workspace.select(&self.services.names)?;
+        let entries = parallel::map(&services, SERVICES_AT_ONCE, |service| {
+            let pushed = staging_tag(context, service);
+            Entry::of_service(&service.package, pushed, |pushed| {
+                pushed.image.digest.to_string()
+            })
+        });
+        Ok(Report::new(entries))
+    }
+}
+
+/// Pushes the image of one service to staging.
+pub(super) fn staging_tag(context: &Context, service: &Service) -> Result<Pushed> {
+    let title = format!("staging-tag {}", service.package);
+    console::step(&title, || push(context, service))
+        .with_context(|| format!("tagging {} for staging", service.package))
+}
+
+fn push(context: &Context, service: &Service) -> Result<Pushed> {
+    let workspace = &context.workspace;
+    let (name, tag) = context
+        .parameters
+        .image(workspace, service, Environment::Staging)?;
+    let layout = image::layout(workspace, service)?;
+    let not_built = || {
+        Kind::NotFound
+            .because(format!(
+                "there is no image of {} in {}",
+                service.package,
+                workspace.image(service).display()
+            ))
+            .hint(Context::command("build", service))
+    };
+    if !workspace.image(service).is_dir() {
+        return Err(not_built().into());
+    }
+    let _kept = layout.keep()?;
+    let digest = layout.resolve(&image::tag()?)?.with_context(not_built)?;
+    let manifest = layout.manifest(&digest)?.with_context(not_built)?;
+    let repository = context.registries.open(&name, Access::Push);
+    let outcome = if repository.resolve(&tag)? == Some(digest) {
+        Outcome::Unchanged
+    } else {
+        copy_image(&layout, &*repository, &manifest)?;
+        if let Some(tag) = commit_tag(&tag, &manifest)? {
+            repository.put_manifest(&Target::Tag(tag), &manifest)?;
+        }
+        repository.put_manifest(&Target::Tag(tag.clone()), &manifest)?;
+        Outcome::Pushed
+    };
+    let records = Records::new(workspace.records(service, Environment::Staging));
+    records.write_image_detail(&name, &digest)?;
+    Ok(Pushed {
+        service: service.package.clone(),
+        outcome,
+        image: Tagged {
+            repository: name.to_string(),
+            tag: tag.to_string(),
+            digest,
+        },
+    })
+}

@@ -1,0 +1,153 @@
+mod engine;
+pub(super) mod parts;
+
+use anyhow::Result;
+use serde::Serialize;
+
+use self::parts::{PARTS, Part};
+use super::{Context, Entry, Report, setup, usage};
+use crate::console;
+use crate::error::Kind;
+use crate::process::{self, CommandLine};
+
+/// Run every test
+///
+/// Installs what the tests need first, on Debian as root; elsewhere it names the
+/// command. A part whose programs are missing fails by name, unless --skip leaves
+/// it out.
+#[derive(Debug, clap::Args)]
+pub struct Test {
+    /// Leave a part out; may be given several times
+    #[arg(long, value_name = "PART", value_parser = PARTS.each_ref().map(|part| part.name))]
+    skip: Vec<String>,
+    /// Do not install anything
+    #[arg(long)]
+    no_setup: bool,
+}
+
+/// How a group of tests, or a part that could not run, ended.
+#[derive(Serialize)]
+struct Object<'a> {
+    tests: &'a str,
+    outcome: &'a str,
+}
+
+impl Test {
+    pub(crate) fn run(self, context: &Context) -> Result<Report> {
+        if PARTS.len() == self.skip.len() && self.no_setup {
+            console::warn("every part is skipped: only what needs nothing but Rust is tested");
+        }
+        Ok(Report::new(self.entries(context)?))
+    }
+
+    /// The tests of the tool, those of the services, and the parts that cannot run.
+    pub(super) fn entries(&self, context: &Context) -> Result<Vec<Entry>> {
+        if self
+            .skip
+            .iter()
+            .any(|skipped| PARTS.iter().all(|part| part.name != skipped))
+        {
+            return Err(usage("there is no such part".into()).into());
+        }
+        if !self.no_setup {
+            setup::install()?;
+        }
+        let wanted = PARTS
+            .iter()
+            .filter(|part| !self.skip.iter().any(|skipped| skipped == part.name));
+        let (ready, lacking): (Vec<_>, Vec<_>) = wanted.partition(|part| part.missing().is_empty());
+        let filters = left_out(&ready);
+        let engine = ready
+            .iter()
+            .any(|part| part.name == "docker")
+            .then(engine::Engine::start)
+            .transpose()?;
+        let mut entries = vec![
+            self.run_group(context, "xtask", &["xtask"], &filters, engine.as_ref()),
+            self.run_group(
+                context,
+                "services",
+                &services(context),
+                &filters,
+                engine.as_ref(),
+            ),
+        ];
+        for part in &self.skip {
+            console::warn(format_args!("the part {part} was skipped, as --skip says"));
+        }
+        entries.extend(lacking.into_iter().map(cannot_run));
+        Ok(entries)
+    }
+
+    /// One group per set of packages: compiling the tool's tests together with the
+    /// services would unify features and compile everything twice.
+    fn run_group(
+        &self,
+        context: &Context,
+        name: &str,
+        packages: &[&str],
+        filters: &[String],
+        engine: Option<&engine::Engine>,
+    ) -> Entry {
+        let line = CommandLine::cargo()
+            .args(["test", "--locked"])
+            .args(packages.iter().flat_map(|package| ["--package", package]))
+            .arg("--")
+            .args(filters.iter().flat_map(|filter| ["--skip", filter]));
+        let run = process::succeed(&line, &context.workspace.root, |cargo| {
+            let cargo = process::without_cargo_variables(cargo);
+            match engine {
+                Some(engine) => cargo.env("DOCKER_HOST", engine.address()),
+                None => cargo,
+            }
+        });
+        match run {
+            Ok(()) => Entry::new(
+                format!("{name}: passed"),
+                &Object {
+                    tests: name,
+                    outcome: "passed",
+                },
+            ),
+            Err(error) => Entry::failed(
+                &Object {
+                    tests: name,
+                    outcome: "failed",
+                },
+                error,
+            ),
+        }
+    }
+}
+
+/// The filters of all parts that are not `ready`.
+fn left_out(ready: &[&Part]) -> Vec<String> {
+    let is_ready = |part: &Part| ready.iter().any(|other| other.name == part.name);
+    PARTS
+        .iter()
+        .filter(|part| !is_ready(part))
+        .map(Part::filter)
+        .collect()
+}
+
+fn services(context: &Context) -> Vec<&str> {
+    let packages = context.workspace.packages.iter().map(String::as_str);
+    packages.filter(|package| *package != "xtask").collect()
+}
+
+fn cannot_run(part: &Part) -> Entry {
+    let fault = format!(
+        "the tests of the part {} did not run: {} is missing",
+        part.name,
+        part.missing().join(", ")
+    );
+    let hint = format!(
+        "`cargo xtask setup` installs it; `--skip {}` leaves the part out",
+        part.name
+    );
+    let object = Object {
+        tests: part.name,
+        outcome: "failed",
+    };
+    Entry::failed(&object, Kind::Failed.because(fault).hint(hint).into())
+}

@@ -1,0 +1,151 @@
+//! The records of what an environment was last given.
+
+use std::env;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use anyhow::{Context as _, Result};
+use serde::{Deserialize, Serialize};
+
+use crate::error::Kind;
+use crate::files;
+use crate::oci::{Digest, RepositoryName, Tag};
+
+/// The folder with the records of one service in one environment.
+#[derive(Debug, Clone)]
+pub struct Records(PathBuf);
+
+/// `imageDetail.json`, AWS's own format (AWS CodePipeline User Guide,
+/// "imageDetail.json file for Amazon ECS blue/green deployment actions").
+#[derive(Serialize, Deserialize)]
+struct ImageDetail {
+    #[serde(rename = "ImageURI")]
+    image_uri: String,
+}
+
+/// `promotion.json`: who released what, when, and what it displaced.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PromotionRecord {
+    /// The service's package.
+    pub service: String,
+    /// The repository of production.
+    pub repository: String,
+    /// The production tag.
+    pub tag: String,
+    /// What production was given.
+    pub digest: Digest,
+    /// What it displaced.
+    pub previous: Option<Digest>,
+    /// The commit that the image was built from, where it says so.
+    pub commit: Option<String>,
+    /// When, RFC 3339 in UTC.
+    pub time: String,
+    /// The CodeBuild build, else the user.
+    pub by: String,
+}
+
+impl PromotionRecord {
+    /// A record of now, by whoever runs this.
+    pub fn now(service: &str, repository: &RepositoryName, tag: &Tag, digest: Digest) -> Self {
+        Self {
+            service: service.to_owned(),
+            repository: repository.to_string(),
+            tag: tag.to_string(),
+            digest,
+            previous: None,
+            commit: None,
+            time: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+            by: who(),
+        }
+    }
+
+    /// Whether both records tell of the same image under the same tag.
+    pub fn is_of_same_image(&self, other: &Self) -> bool {
+        (&self.repository, &self.tag, self.digest) == (&other.repository, &other.tag, other.digest)
+    }
+}
+
+fn who() -> String {
+    let known = ["CODEBUILD_BUILD_ID", "USER", "LOGNAME", "USERNAME"];
+    let named = known
+        .into_iter()
+        .filter_map(|name| env::var(name).ok())
+        .find(|value| !value.is_empty());
+    named.unwrap_or_else(|| "unknown".into())
+}
+
+impl Records {
+    /// The records in `folder`, which need not exist yet.
+    pub fn new(folder: PathBuf) -> Self {
+        Self(folder)
+    }
+
+    /// The path of `imagedefinitions.json`.
+    pub fn image_definitions(&self) -> PathBuf {
+        self.0.join("imagedefinitions.json")
+    }
+
+    /// The path of `imageDetail.json`.
+    pub fn image_detail(&self) -> PathBuf {
+        self.0.join("imageDetail.json")
+    }
+
+    /// The path of `promotion.json`.
+    pub fn promotion(&self) -> PathBuf {
+        self.0.join("promotion.json")
+    }
+
+    /// Records that the environment was given `digest`.
+    pub fn write_image_detail(&self, repository: &RepositoryName, digest: &Digest) -> Result<()> {
+        let detail = ImageDetail {
+            image_uri: repository.at(digest),
+        };
+        write_json(&self.image_detail(), &detail)
+    }
+
+    /// What the environment was last given, as `repository@digest`.
+    pub fn read_image_uri(&self) -> Result<Option<String>> {
+        let detail: Option<ImageDetail> = read_json(&self.image_detail())?;
+        Ok(detail.map(|detail| detail.image_uri))
+    }
+
+    /// Records a promotion. What an earlier record knew of the same image is kept:
+    /// a repeated promotion displaces nothing.
+    pub fn write_promotion(&self, mut record: PromotionRecord) -> Result<()> {
+        // A record that cannot be read is about to be replaced by one that can.
+        if let Ok(Some(earlier)) = self.read_promotion()
+            && earlier.is_of_same_image(&record)
+        {
+            record.previous = record.previous.or(earlier.previous);
+            record.commit = record.commit.or(earlier.commit);
+        }
+        write_json(&self.promotion(), &record)
+    }
+
+    /// The last promotion.
+    pub fn read_promotion(&self) -> Result<Option<PromotionRecord>> {
+        read_json(&self.promotion())
+    }
+}
+
+fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
+    let bytes =
+        serde_json::to_vec(value).with_context(|| format!("encoding {}", path.display()))?;
+    files::write_whole(path, &bytes)
+}
+
+fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>> {
+    let bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error).with_context(|| format!("reading {}", path.display())),
+    };
+    let value = serde_json::from_slice(&bytes).with_context(|| {
+        Kind::Failed
+            .because(format!("{} is malformed", path.display()))
+            .hint("remove the file; staging-tag, promote-to-production and rollback write it anew")
+    })?;
+    Ok(Some(value))
+}

@@ -1,0 +1,63 @@
+//! `build/parameters.toml`: what every parameter is for, and its local value.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use serde::Deserialize;
+
+use crate::error::Kind;
+
+/// The file's path below the workspace's root.
+pub const FILE: &str = "build/parameters.toml";
+
+/// What the file says of one parameter.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Entry {
+    /// What the parameter is for.
+    pub description: String,
+    /// Whether its value is kept out of every output.
+    #[serde(default)]
+    pub secret: bool,
+    /// Its value on a developer's machine.
+    pub local: Option<String>,
+}
+
+/// All parameters, by name.
+#[derive(Debug, Clone)]
+pub struct Catalogue(BTreeMap<String, Entry>);
+
+impl Catalogue {
+    /// Reads the file of the workspace at `root`.
+    pub fn read(root: &Path) -> Result<Self> {
+        let path = root.join(FILE);
+        let text = fs::read_to_string(&path).with_context(|| {
+            Kind::Configuration.because(format!("{} cannot be read", path.display()))
+        })?;
+        let entries = toml::from_str(&text).with_context(|| {
+            Kind::Configuration.because(format!("{} is malformed", path.display()))
+        })?;
+        Ok(Self(entries))
+    }
+
+    /// What the file says of `name`.
+    pub fn entry(&self, name: &str) -> Option<&Entry> {
+        self.0.get(name)
+    }
+
+    /// The names in the file, sorted.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
+    /// Whether the value of `name` is kept out of every output. A name that the
+    /// file does not list is judged by how such names end.
+    pub fn is_secret(&self, name: &str) -> bool {
+        match self.entry(name) {
+            Some(entry) => entry.secret,
+            None => name.ends_with("_PASSWORD") || name.contains("_DATABASE_URL"),
+        }
+    }
+}

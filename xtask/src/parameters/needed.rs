@@ -1,0 +1,107 @@
+//! Which parameters the services of a workspace need, by their metadata.
+
+use crate::workspace::{Environment, Service, Workspace};
+
+/// The form of a parameter's value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// Any text.
+    Text,
+    /// A repository's name.
+    Repository,
+    /// A tag.
+    Tag,
+    /// A digest.
+    Digest,
+    /// A URL with its scheme.
+    Url,
+}
+
+/// A parameter that the delivery uses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Needed {
+    /// Its name.
+    pub name: String,
+    /// The form of its value.
+    pub form: Form,
+    /// Whether it may be missing.
+    pub optional: bool,
+}
+
+impl Needed {
+    fn new(name: impl Into<String>, form: Form) -> Self {
+        Self {
+            name: name.into(),
+            form,
+            optional: false,
+        }
+    }
+
+    fn optional(name: impl Into<String>, form: Form) -> Self {
+        Self {
+            optional: true,
+            ..Self::new(name, form)
+        }
+    }
+}
+
+/// Every parameter that the delivery of `workspace` uses.
+pub fn needed(workspace: &Workspace) -> Vec<Needed> {
+    let account = ["DOCKER_USER", "DOCKER_PASSWORD", "DOCKER_REPO"];
+    let account = account
+        .into_iter()
+        .map(|name| Needed::optional(name, Form::Text));
+    let services = workspace.services.iter().flat_map(of_service);
+    let mut all: Vec<Needed> = account.chain(services).collect();
+    for upstream in upstreams(workspace) {
+        for environment in [Environment::Staging, Environment::Production] {
+            all.push(Needed::new(
+                service_dns_parameter(upstream, environment),
+                Form::Url,
+            ));
+        }
+    }
+    all
+}
+
+/// The parameter with the base URL of `upstream`; the first service of the
+/// project, `backend`, has it without a prefix.
+fn service_dns_parameter(upstream: &Service, environment: Environment) -> String {
+    let environment = environment.to_string().to_ascii_uppercase();
+    if upstream.package == "backend" {
+        format!("SERVICE_DNS_{environment}")
+    } else {
+        format!("{}_SERVICE_DNS_{environment}", upstream.prefix())
+    }
+}
+
+fn of_service(service: &Service) -> Vec<Needed> {
+    let mut all = vec![Needed::new(
+        service.repository_parameter(Environment::Staging),
+        Form::Repository,
+    )];
+    if service.production_repository {
+        all.push(Needed::new(
+            service.repository_parameter(Environment::Production),
+            Form::Repository,
+        ));
+    }
+    for environment in [Environment::Staging, Environment::Production] {
+        all.push(Needed::new(service.tag_parameter(environment), Form::Tag));
+    }
+    all.push(Needed::optional(
+        service.tested_digest_parameter(),
+        Form::Digest,
+    ));
+    all
+}
+
+fn upstreams(workspace: &Workspace) -> Vec<&Service> {
+    let named = |service: &&Service| {
+        workspace
+            .services
+            .iter()
+            .any(|other| other.upstreams.contains(&service.package))
+    };
+    workspace.services.iter().filter(named).collect()
+}

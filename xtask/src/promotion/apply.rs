@@ -1,0 +1,151 @@
+//! Doing what was planned.
+
+use anyhow::{Context as _, Result};
+use serde::Serialize;
+
+use super::PREVIOUS;
+use super::plan::{Change, Plan};
+use crate::error::{Fault, Kind};
+use crate::oci::{Digest, Manifest, Tag, Target, annotation};
+use crate::registry::{Moved, Repository, copy_image, copy_referrers};
+use crate::workspace::is_dirty;
+
+/// Where a promotion takes place.
+pub struct Place<'a> {
+    /// The repository of production.
+    pub production: &'a dyn Repository,
+    /// The production tag.
+    pub tag: &'a Tag,
+    /// The repository of staging, where production has one of its own, and the
+    /// staging tag.
+    pub staging: Option<(&'a dyn Repository, &'a Tag)>,
+}
+
+impl<'a> Place<'a> {
+    /// Where the tested image is.
+    pub fn source(&self) -> &'a dyn Repository {
+        self.staging
+            .map_or(self.production, |(repository, _)| repository)
+    }
+}
+
+/// How a promotion ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// The tag points at the digest now.
+    Promoted,
+    /// It did before.
+    Unchanged,
+    /// Nothing was done: a dry run, or another service failed.
+    Planned,
+    /// It failed.
+    Failed,
+}
+
+/// What a promotion did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Promoted {
+    /// [`Outcome::Promoted`] or [`Outcome::Unchanged`].
+    pub outcome: Outcome,
+    /// The digest that was displaced.
+    pub previous: Option<Digest>,
+}
+
+impl Plan {
+    /// The digest that the plan displaces.
+    pub fn previous(&self) -> Option<Digest> {
+        match self.change {
+            Change::Displace { previous } => Some(previous),
+            Change::Nothing | Change::Create => None,
+        }
+    }
+
+    /// Points the production tag at the digest. Killed at any instant it leaves
+    /// the old or the new digest there, and the next promotion finishes.
+    pub fn apply(&self, place: &Place<'_>) -> Result<Promoted> {
+        let Some(manifest) = &self.manifest else {
+            return Ok(Promoted {
+                outcome: Outcome::Unchanged,
+                previous: None,
+            });
+        };
+        if let Some((staging, staging_tag)) = place.staging {
+            bring_over(staging, staging_tag, place.production, manifest)?;
+        }
+        let previous = self.previous();
+        if let Some(previous) = previous {
+            keep(place.production, place.tag, previous)?;
+        }
+        move_tag(place.production, place.tag, manifest, previous)?;
+        Ok(Promoted {
+            outcome: Outcome::Promoted,
+            previous,
+        })
+    }
+}
+
+/// Brings an image and all that belongs to it into production's own repository.
+/// The production tag is not touched yet.
+fn bring_over(
+    staging: &dyn Repository,
+    staging_tag: &Tag,
+    production: &dyn Repository,
+    manifest: &Manifest,
+) -> Result<()> {
+    copy_image(staging, production, manifest)?;
+    production.put_manifest(&Target::Digest(manifest.digest()), manifest)?;
+    copy_referrers(staging, production, &manifest.digest())?;
+    if let Some(tag) = commit_tag(staging_tag, manifest)? {
+        production.put_manifest(&Target::Tag(tag), manifest)?;
+    }
+    Ok(())
+}
+
+/// `<tag>-<the commit's first 12 digits>`, where the image names its commit.
+pub fn commit_tag(tag: &Tag, manifest: &Manifest) -> Result<Option<Tag>, Fault> {
+    let revision = manifest
+        .annotation(annotation::REVISION)
+        .unwrap_or_default();
+    let (commit, rest) = revision.split_at(revision.len().min(12));
+    if commit.len() < 12 || !commit.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return Ok(None);
+    }
+    let dirty = if is_dirty(rest) { "-dirty" } else { "" };
+    tag.with_suffix(&format!("{commit}{dirty}")).map(Some)
+}
+
+/// Keeps the displaced image under a tag of its own: without one a registry may
+/// clean it up while it still runs.
+pub(super) fn keep(repository: &dyn Repository, tag: &Tag, previous: Digest) -> Result<()> {
+    let kept = tag.with_suffix(PREVIOUS)?;
+    let manifest = repository.manifest(&previous)?.with_context(|| {
+        Kind::Failed.because(format!(
+            "{} points at {previous}, which is not there",
+            repository.name().tagged(tag)
+        ))
+    })?;
+    repository.put_manifest(&Target::Tag(kept), &manifest)
+}
+
+pub(super) fn move_tag(
+    repository: &dyn Repository,
+    tag: &Tag,
+    manifest: &Manifest,
+    from: Option<Digest>,
+) -> Result<()> {
+    match repository.move_tag(tag, manifest, from.as_ref())? {
+        Moved::Done => Ok(()),
+        Moved::Raced(found) => {
+            let reference = repository.name().tagged(tag);
+            let found = found.map_or_else(|| "nothing".to_owned(), |digest| digest.to_string());
+            Err(Kind::Raced
+                .because(format!(
+                    "somebody else moved {reference}: it points at {found}, not at {}",
+                    manifest.digest()
+                ))
+                .hint("look at what was released meanwhile, then promote again")
+                .into())
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Going back: the production tag and `<tag>-previous` change places.
+
+use anyhow::{Context as _, Result};
+use serde::Serialize;
+
+use super::PREVIOUS;
+use super::apply::move_tag;
+use crate::error::Kind;
+use crate::oci::{Digest, Manifest, Tag, Target, annotation};
+use crate::registry::Repository;
+use crate::workspace::TagPolicy;
+
+/// What to go back to; without `--to` it is what the last promotion displaced.
+type RollbackTarget = Option<Target>;
+
+/// What a rollback is going to do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RollbackPlan {
+    /// What production runs after it.
+    pub digest: Digest,
+    /// What production runs before it; `<tag>-previous` points there after it.
+    pub previous: Digest,
+    /// The manifests of the two; `None` where the tag points at `digest` already.
+    #[serde(skip)]
+    manifests: Option<(Manifest, Manifest)>,
+}
+
+/// Looks at both tags and decides. Changes nothing.
+pub fn plan_rollback(
+    repository: &dyn Repository,
+    tag: &Tag,
+    policy: TagPolicy,
+    to: &RollbackTarget,
+) -> Result<RollbackPlan> {
+    if policy == TagPolicy::Immutable {
+        return Err(Kind::Refused
+            .because(format!("{} is immutable: it has no previous image and is not moved", repository.name().tagged(tag)))
+            .hint("deploy the older image by its digest: write its task definition with repo@sha256:…")
+            .into());
+    }
+    let reference = repository.name().tagged(tag);
+    let current = repository
+        .resolve(tag)?
+        .with_context(|| not_there(&reference))?;
+    let digest = target(repository, tag, to)?;
+    if digest == current {
+        return unchanged(&reference, digest, to.is_some());
+    }
+    let wanted = repository
+        .manifest(&digest)?
+        .with_context(|| not_there(&repository.name().at(&digest)))?;
+    let displaced = repository
+        .manifest(&current)?
+        .with_context(|| not_there(&repository.name().at(&current)))?;
+    Ok(RollbackPlan {
+        digest,
+        previous: current,
+        manifests: Some((wanted, displaced)),
+    })
+}
+
+fn target(repository: &dyn Repository, tag: &Tag, to: &RollbackTarget) -> Result<Digest> {
+    let tag = match to {
+        Some(Target::Digest(digest)) => return Ok(*digest),
+        Some(Target::Tag(tag)) => tag.clone(),
+        None => tag.with_suffix(PREVIOUS)?,
+    };
+    repository.resolve(&tag)?.with_context(|| {
+        Kind::NotFound
+            .because(format!("there is no {}", repository.name().tagged(&tag)))
+            .hint("name what to go back to with --to DIGEST or --to TAG")
+    })
+}
+
+/// The tag points there already: what a named target asks for is done, but a
+/// swap of two equal tags is not what anybody means.
+fn unchanged(reference: &str, digest: Digest, named: bool) -> Result<RollbackPlan> {
+    if named {
+        return Ok(RollbackPlan {
+            digest,
+            previous: digest,
+            manifests: None,
+        });
+    }
+    Err(Kind::NotFound
+        .because(format!("{reference} and {reference}-{PREVIOUS} both point at {digest}: there is nothing to go back to"))
+        .hint("an interrupted promotion or rollback leaves this; name what to go back to with --to DIGEST or --to TAG")
+        .into())
+}
+
+fn not_there(reference: &str) -> crate::error::Fault {
+    Kind::NotFound.because(format!("there is no image {reference}"))
+}
+
+impl RollbackPlan {
+    /// The commit that the image was built from, where its manifest says so.
+    pub fn commit(&self) -> Option<&str> {
+        let (wanted, _) = self.manifests.as_ref()?;
+        wanted.annotation(annotation::REVISION)
+    }
+
+    /// Whether the tag is there already.
+    pub fn is_done(&self) -> bool {
+        self.manifests.is_none()
+    }
+
+    /// Moves the production tag first: whatever happens then, production is back.
+    pub fn apply(&self, repository: &dyn Repository, tag: &Tag) -> Result<()> {
+        let Some((wanted, displaced)) = &self.manifests else {
+            return Ok(());
+        };
+        move_tag(repository, tag, wanted, Some(self.previous))?;
+        repository.put_manifest(&Target::Tag(tag.with_suffix(PREVIOUS)?), displaced)
+    }
+}

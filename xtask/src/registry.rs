@@ -1,0 +1,147 @@
+//! Repositories: what a promotion reads from and writes to.
+//!
+//! One trait, two implementations: an OCI layout on disk and a registry over
+//! HTTP. Moving a tag belongs to the trait, because reading and writing apart
+//! could not lock.
+
+mod copy;
+mod http;
+mod layout;
+
+use std::io::Read;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::oci::{Descriptor, Digest, Location, Manifest, RepositoryName, Tag, Target};
+use crate::parameters::Parameters;
+pub use copy::{copy_image, copy_referrers};
+pub use layout::Layout;
+
+/// A blob's content, which can be read from its beginning as often as it takes.
+pub trait Content: Sync {
+    /// A reader at the content's beginning.
+    fn open(&self) -> Result<Box<dyn Read + Send + '_>>;
+}
+
+impl Content for &[u8] {
+    fn open(&self) -> Result<Box<dyn Read + Send + '_>> {
+        Ok(Box::new(*self))
+    }
+}
+
+/// What became of a tag that was to be moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moved {
+    /// It points at the wanted digest.
+    Done,
+    /// Somebody else was there: it points at this.
+    Raced(Option<Digest>),
+}
+
+/// What was asked of a registry. All zero for a layout.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Traffic {
+    /// Requests for manifests, blobs and referrers, retries included.
+    pub requests: u32,
+    /// Requests that only served authentication.
+    pub auth_requests: u32,
+    /// Bytes of the bodies that were sent and received.
+    pub bytes: u64,
+}
+
+impl std::ops::Add for Traffic {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            requests: self.requests + other.requests,
+            auth_requests: self.auth_requests + other.auth_requests,
+            bytes: self.bytes + other.bytes,
+        }
+    }
+}
+
+/// What a caller is going to do with a repository; decides what a token is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Read only.
+    Pull,
+    /// Read and write.
+    Push,
+}
+
+/// Where images live.
+pub trait Repository: Send + Sync {
+    /// The repository's name, as its parameter writes it.
+    fn name(&self) -> &RepositoryName;
+
+    /// What `tag` points at; `None` where there is no such tag.
+    fn resolve(&self, tag: &Tag) -> Result<Option<Digest>>;
+
+    /// The manifest with this digest, verified; `None` where there is none.
+    fn manifest(&self, digest: &Digest) -> Result<Option<Manifest>>;
+
+    /// Stores `manifest` under `target`, whatever was there before.
+    fn put_manifest(&self, target: &Target, manifest: &Manifest) -> Result<()>;
+
+    /// Points `tag` at `manifest`, provided that it points at `from` now (`None`:
+    /// that it does not exist), and looks at it again afterwards. A registry has
+    /// no conditional PUT: between the last look and the PUT a move by somebody
+    /// else stays unseen. A layout compares and swaps under its lock.
+    fn move_tag(&self, tag: &Tag, manifest: &Manifest, from: Option<&Digest>) -> Result<Moved>;
+
+    /// Whether the blob is there.
+    fn has_blob(&self, blob: &Descriptor) -> Result<bool>;
+
+    /// The blob's content from `offset` on.
+    fn open_blob(&self, blob: &Descriptor, offset: u64) -> Result<Box<dyn Read + Send + '_>>;
+
+    /// Stores a blob. Content that does not give its digest is refused.
+    fn write_blob(&self, blob: &Descriptor, content: &dyn Content) -> Result<()>;
+
+    /// Takes the blob over from `source` without moving its bytes; `false` where
+    /// that is not possible.
+    fn mount_blob(&self, _blob: &Descriptor, _source: &RepositoryName) -> Result<bool> {
+        Ok(false)
+    }
+
+    /// The manifests whose subject is `subject` (signatures, SBOMs, attestations).
+    fn referrers(&self, subject: &Digest) -> Result<Vec<Descriptor>>;
+
+    /// What was asked so far.
+    fn traffic(&self) -> Traffic {
+        Traffic::default()
+    }
+}
+
+/// Opens the repositories of one command. They share its time limit, its
+/// connections and its tokens.
+pub struct Registries {
+    client: Arc<http::Client>,
+}
+
+impl Registries {
+    /// Repositories whose requests end within `limit` together, with the
+    /// credentials that `parameters` and Docker's configuration give.
+    pub fn new(parameters: Arc<Parameters>, limit: Duration) -> Self {
+        Self {
+            client: Arc::new(http::Client::new(parameters, limit)),
+        }
+    }
+
+    /// Opens `name`. Nothing is asked of it yet.
+    pub fn open(&self, name: &RepositoryName, access: Access) -> Box<dyn Repository> {
+        match name.location() {
+            Location::Layout(folder) => Box::new(Layout::new(name.clone(), folder.clone())),
+            Location::Registry { host, path } => Box::new(http::HttpRepository::new(
+                Arc::clone(&self.client),
+                name.clone(),
+                host.clone(),
+                path.clone(),
+                access,
+            )),
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! An image from one repository into another, with everything that belongs to it.
+
+use std::io::{self, Read};
+use std::sync::{LazyLock, Mutex, PoisonError};
+
+use anyhow::{Context as _, Result, bail};
+
+use super::{Content, Repository};
+use crate::error::Kind;
+use crate::oci::{Content as Refers, Descriptor, Digest, Hasher, Manifest, Target};
+use crate::parallel::{self, Gate};
+
+/// How many blobs move at once, over all services. Each takes up to two of the
+/// requests that one host is sent at once, for reading and for writing: with
+/// more of them readers could take all places and wait for their writers.
+const BLOBS_AT_ONCE: usize = 4;
+
+static MOVING: LazyLock<Gate> = LazyLock::new(|| Gate::new(BLOBS_AT_ONCE));
+
+/// What a copy moved.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Copied {
+    /// Blobs that went through here.
+    pub blobs: u32,
+    /// Blobs that the registry took over by itself.
+    pub mounted: u32,
+}
+
+/// Makes everything that `manifest` refers to present in `target`: blobs first,
+/// an index's manifests next. `manifest` itself is the caller's to put, last.
+pub fn copy_image(
+    source: &dyn Repository,
+    target: &dyn Repository,
+    manifest: &Manifest,
+) -> Result<Copied> {
+    let copied = Mutex::new(Copied::default());
+    copy_content(source, target, manifest, &copied)?;
+    Ok(*copied.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// Copies what refers to `subject` (signatures, SBOMs, attestations), by the
+/// API and by the tag scheme; gives how many manifests that were.
+pub fn copy_referrers(
+    source: &dyn Repository,
+    target: &dyn Repository,
+    subject: &Digest,
+) -> Result<usize> {
+    let referrers = source.referrers(subject)?;
+    for referrer in &referrers {
+        let manifest = require_manifest(source, &referrer.digest)?;
+        copy_image(source, target, &manifest)?;
+        target.put_manifest(&Target::Digest(referrer.digest), &manifest)?;
+    }
+    Ok(referrers.len())
+}
+
+fn copy_content(
+    source: &dyn Repository,
+    target: &dyn Repository,
+    manifest: &Manifest,
+    copied: &Mutex<Copied>,
+) -> Result<()> {
+    match manifest.content() {
+        Refers::Image { blobs } => {
+            let blobs: Vec<_> = blobs.iter().filter(|blob| !blob.is_foreign()).collect();
+            let results = parallel::map(&blobs, BLOBS_AT_ONCE, |blob| {
+                copy_blob(source, target, blob, copied)
+            });
+            results.into_iter().collect()
+        }
+        Refers::Index { manifests } => manifests.iter().try_for_each(|child| {
+            let child = require_manifest(source, &child.digest)?;
+            copy_content(source, target, &child, copied)?;
+            target.put_manifest(&Target::Digest(child.digest()), &child)
+        }),
+    }
+}
+
+fn copy_blob(
+    source: &dyn Repository,
+    target: &dyn Repository,
+    blob: &Descriptor,
+    copied: &Mutex<Copied>,
+) -> Result<()> {
+    let count = |change: fn(&mut Copied)| {
+        change(&mut copied.lock().unwrap_or_else(PoisonError::into_inner))
+    };
+    let _moving = MOVING.enter();
+    if target.has_blob(blob)? {
+        return Ok(());
+    }
+    if target.mount_blob(blob, source.name())? {
+        count(|copied| copied.mounted += 1);
+        return Ok(());
+    }
+    target
+        .write_blob(
+            blob,
+            &Source {
+                repository: source,
+                blob,
+            },
+        )
+        .with_context(|| format!("copying the blob {} from {}", blob.digest, source.name()))?;
+    count(|copied| copied.blobs += 1);
+    Ok(())
+}
+
+fn require_manifest(source: &dyn Repository, digest: &Digest) -> Result<Manifest> {
+    source.manifest(digest)?.with_context(|| {
+        Kind::NotFound.because(format!(
+            "{} is missing, although the image refers to it",
+            source.name().at(digest)
+        ))
+    })
+}
+
+/// A blob in the repository that it is copied from.
+struct Source<'a> {
+    repository: &'a dyn Repository,
+    blob: &'a Descriptor,
+}
+
+impl Content for Source<'_> {
+    fn open(&self) -> Result<Box<dyn Read + Send + '_>> {
+        let reader = self.repository.open_blob(self.blob, 0)?;
+        Ok(Box::new(Verified::new(reader, self.blob.clone())))
+    }
+}
+
+/// Content that ends with an error where it is not what its descriptor says, so
+/// that the request that carries it breaks and nobody stores it.
+struct Verified<R> {
+    source: R,
+    blob: Descriptor,
+    hasher: Option<Hasher>,
+    length: u64,
+}
+
+impl<R: Read> Verified<R> {
+    fn new(source: R, blob: Descriptor) -> Self {
+        Self {
+            source,
+            blob,
+            hasher: Some(Hasher::new()),
+            length: 0,
+        }
+    }
+
+    fn check(&mut self) -> Result<()> {
+        let Some(hasher) = self.hasher.take() else {
+            return Ok(());
+        };
+        let found = hasher.finish();
+        if self.length != self.blob.size {
+            bail!(
+                "the blob {} has {} bytes, not {}",
+                self.blob.digest,
+                self.length,
+                self.blob.size
+            );
+        }
+        if found != self.blob.digest {
+            bail!("the blob {} has the digest {found}", self.blob.digest);
+        }
+        Ok(())
+    }
+}
+
+impl<R: Read> Read for Verified<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.source.read(buffer)?;
+        if let Some(hasher) = &mut self.hasher {
+            hasher.update(&buffer[..count]);
+        }
+        self.length += count as u64;
+        // The request ends with the last byte: the check cannot wait for the end.
+        if count == 0 || self.length >= self.blob.size {
+            self.check().map_err(io::Error::other)?;
+        }
+        Ok(count)
+    }
+}

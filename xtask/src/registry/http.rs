@@ -1,0 +1,362 @@
+//! A repository in a registry, over the OCI distribution API 1.1.
+
+mod blob;
+mod challenge;
+mod client;
+mod clock;
+mod credentials;
+mod failure;
+mod realm;
+mod session;
+mod token;
+
+use std::io::Read;
+use std::sync::Arc;
+
+use anyhow::Result;
+use ureq::http::{Method, StatusCode};
+
+use self::client::{Answer, HostState, Payload, Request};
+use self::failure::Failure;
+use self::session::Session;
+use super::{Access, Content, Moved, Repository, Traffic};
+use crate::error::Kind;
+use crate::oci::{
+    Content as Refers, Descriptor, Digest, Host, Location, MAX_MANIFEST_BYTES, Manifest, MediaType,
+    ParseManifestError, Reference, RepositoryName, Tag, Target,
+};
+
+pub(super) use self::client::Client;
+
+/// The header with a manifest's digest.
+const CONTENT_DIGEST: &str = "docker-content-digest";
+
+/// A repository that is reached over HTTP.
+pub(super) struct HttpRepository {
+    name: RepositoryName,
+    host: Host,
+    path: String,
+    client: Arc<Client>,
+    state: Arc<HostState>,
+    session: Session,
+}
+
+impl HttpRepository {
+    pub(super) fn new(
+        client: Arc<Client>,
+        name: RepositoryName,
+        host: Host,
+        path: String,
+        access: Access,
+    ) -> Self {
+        let actions = match access {
+            Access::Pull => "pull",
+            Access::Push => "pull,push",
+        };
+        let state = client.host(&host);
+        let scope = format!("repository:{path}:{actions}");
+        Self {
+            session: Session::new(Arc::clone(&client), Arc::clone(&state), scope),
+            name,
+            host,
+            path,
+            client,
+            state,
+        }
+    }
+
+    fn url(&self, kind: &str, what: impl std::fmt::Display) -> String {
+        format!("{}/v2/{}/{kind}/{what}", self.session.base_url(), self.path)
+    }
+
+    fn reference(&self, target: Target) -> Reference<'_> {
+        Reference {
+            repository: &self.name,
+            target,
+        }
+    }
+
+    /// One try of `HEAD`: the digest under `tag`.
+    fn head(&self, target: &Target) -> Result<Option<Digest>, Failure> {
+        let mut request = Request::new(Method::HEAD, self.url("manifests", target));
+        request.headers.push(accept());
+        let mut answer = self.session.exchange(&request)?;
+        match answer.status.as_u16() {
+            200 => match answer
+                .header(CONTENT_DIGEST)
+                .and_then(|digest| digest.parse().ok())
+            {
+                Some(digest) => Ok(Some(digest)),
+                None => self.digest_by_get(target, answer),
+            },
+            404 => Ok(None),
+            // Not every registry has HEAD.
+            400 | 405 | 501 => self.digest_by_get(target, answer),
+            _ => Err(self.session.unexpected(answer.status, &answer.read_error())),
+        }
+    }
+
+    fn digest_by_get(&self, target: &Target, unusable: Answer) -> Result<Option<Digest>, Failure> {
+        drop(unusable);
+        Ok(self.get(target)?.map(|manifest| manifest.digest()))
+    }
+
+    /// One try of `GET`: the manifest, verified where `target` is a digest.
+    fn get(&self, target: &Target) -> Result<Option<Manifest>, Failure> {
+        let mut request = Request::new(Method::GET, self.url("manifests", target));
+        request.headers.push(accept());
+        let mut answer = self.session.exchange(&request)?;
+        match answer.status {
+            StatusCode::OK => {}
+            StatusCode::NOT_FOUND => return Ok(None),
+            status => return Err(self.session.unexpected(status, &answer.read_error())),
+        }
+        let media_type = answer.header("content-type").map(str::to_owned);
+        let bytes = answer.read(MAX_MANIFEST_BYTES)?;
+        self.session.count_bytes(bytes.len());
+        let manifest = parse_manifest(bytes, media_type.as_deref())?;
+        match target {
+            Target::Digest(wanted) if *wanted != manifest.digest() => {
+                let fault = format!(
+                    "asked for {wanted}, the registry gave bytes with the digest {}",
+                    manifest.digest()
+                );
+                Err(Kind::Failed.because(fault).into())
+            }
+            _ => Ok(Some(manifest)),
+        }
+    }
+
+    /// One try of `PUT`.
+    fn put(&self, target: &Target, manifest: &Manifest) -> Result<(), PutFailure> {
+        let mut request = Request::new(Method::PUT, self.url("manifests", target));
+        request
+            .headers
+            .push(("content-type", manifest.media_type().to_string()));
+        request.body = Payload::Bytes(manifest.bytes());
+        let mut answer = self.session.exchange(&request)?;
+        if !answer.status.is_success() {
+            let body = answer.read_error();
+            return Err(PutFailure::Refused(answer.status, body));
+        }
+        match answer.header(CONTENT_DIGEST) {
+            Some(digest) if digest != manifest.digest().to_string() => {
+                let fault = format!(
+                    "{} was sent, the registry says that it stored {digest:?}",
+                    manifest.digest()
+                );
+                Err(Failure::from(Kind::Failed.because(fault)).into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Puts `manifest` under `target`. An answer that got lost is settled by a
+    /// `HEAD` before the next try, and so is a refusal: what matters is what the
+    /// target is then. With `guard`, anything but the wanted digest or the
+    /// guard's one was put there by somebody else.
+    fn put_persistently(
+        &self,
+        target: &Target,
+        manifest: &Manifest,
+        guard: Option<Option<&Digest>>,
+    ) -> Result<Moved> {
+        let what = format!("putting {}", self.reference(target.clone()));
+        let wanted = manifest.digest();
+        let mut unsettled = false;
+        self.session.persist(&what, || {
+            if unsettled {
+                let found = self.head(target)?;
+                if found == Some(wanted) {
+                    return Ok(Moved::Done);
+                }
+                if guard.is_some_and(|from| found.as_ref() != from) {
+                    return Ok(Moved::Raced(found));
+                }
+            }
+            match self.put(target, manifest) {
+                Ok(()) => Ok(Moved::Done),
+                Err(PutFailure::Refused(status, body)) => {
+                    self.settle_refusal(target, wanted, status, &body)
+                }
+                Err(PutFailure::Other(failure)) => {
+                    unsettled = matches!(
+                        failure,
+                        Failure::Again {
+                            unsettled: true,
+                            ..
+                        }
+                    );
+                    Err(failure)
+                }
+            }
+        })
+    }
+
+    fn settle_refusal(
+        &self,
+        target: &Target,
+        wanted: Digest,
+        status: StatusCode,
+        body: &[u8],
+    ) -> Result<Moved, Failure> {
+        let found = if status == StatusCode::UNAUTHORIZED {
+            None
+        } else {
+            self.head(target)?
+        };
+        let speaks_of_immutability = String::from_utf8_lossy(body)
+            .to_ascii_lowercase()
+            .contains("immutab");
+        match found {
+            Some(found) if found == wanted => Ok(Moved::Done),
+            Some(found) if speaks_of_immutability || is_tag_exists(body) => Err(Kind::Refused
+                .because(format!(
+                    "the tag is immutable and points at {found}{}",
+                    failure::said(body)
+                ))
+                .hint("raise the version in the tag's parameter, or deploy by digest")
+                .into()),
+            _ => Err(self.session.unexpected(status, body)),
+        }
+    }
+}
+
+/// ECR's word for a tag that exists and may not be moved.
+fn is_tag_exists(body: &[u8]) -> bool {
+    String::from_utf8_lossy(body).contains("ImageTagAlreadyExists")
+}
+
+/// Why a PUT did not succeed.
+enum PutFailure {
+    /// The registry does not take it.
+    Refused(StatusCode, Vec<u8>),
+    /// Anything else.
+    Other(Failure),
+}
+
+impl From<Failure> for PutFailure {
+    fn from(failure: Failure) -> Self {
+        Self::Other(failure)
+    }
+}
+
+fn accept() -> (&'static str, String) {
+    ("accept", MediaType::ALL.map(MediaType::name).join(", "))
+}
+
+/// Reads a manifest from an answer. JSON that ends too early was cut off on its
+/// way; anything else that is no manifest will be none the next time either.
+fn parse_manifest(bytes: Vec<u8>, media_type: Option<&str>) -> Result<Manifest, Failure> {
+    let excerpt = failure::excerpt(&bytes);
+    Manifest::parse(bytes, media_type).map_err(|error| match error {
+        ParseManifestError::Json(error) if error.is_eof() => {
+            Failure::again(format_args!("the manifest is cut off: {excerpt:?}"))
+        }
+        error => Kind::Unavailable
+            .because(format!("the answer is no manifest: {error}: {excerpt}"))
+            .into(),
+    })
+}
+
+impl Repository for HttpRepository {
+    fn name(&self) -> &RepositoryName {
+        &self.name
+    }
+
+    fn resolve(&self, tag: &Tag) -> Result<Option<Digest>> {
+        let target = tag.into();
+        let what = format!("looking at {}", self.name.tagged(tag));
+        self.session.persist(&what, || self.head(&target))
+    }
+
+    fn manifest(&self, digest: &Digest) -> Result<Option<Manifest>> {
+        let target = (*digest).into();
+        let what = format!("getting {}", self.name.at(digest));
+        self.session.persist(&what, || self.get(&target))
+    }
+
+    fn put_manifest(&self, target: &Target, manifest: &Manifest) -> Result<()> {
+        self.put_persistently(target, manifest, None).map(drop)
+    }
+
+    fn move_tag(&self, tag: &Tag, manifest: &Manifest, from: Option<&Digest>) -> Result<Moved> {
+        // Where the tag is new, the caller has just seen so; where it is not, the
+        // displaced manifest was put away since then.
+        if from.is_some() {
+            let found = self.resolve(tag)?;
+            if found.as_ref() != from {
+                return Ok(Moved::Raced(found));
+            }
+        }
+        match self.put_persistently(&tag.into(), manifest, Some(from))? {
+            Moved::Done => {}
+            raced => return Ok(raced),
+        }
+        match self.resolve(tag)? {
+            Some(found) if found == manifest.digest() => Ok(Moved::Done),
+            other => Ok(Moved::Raced(other)),
+        }
+    }
+
+    fn has_blob(&self, blob: &Descriptor) -> Result<bool> {
+        self.head_blob(blob)
+    }
+
+    fn open_blob(&self, blob: &Descriptor, offset: u64) -> Result<Box<dyn Read + Send + '_>> {
+        Ok(Box::new(blob::Download::open(self, blob, offset)?))
+    }
+
+    fn write_blob(&self, blob: &Descriptor, content: &dyn Content) -> Result<()> {
+        self.upload(blob, content)
+    }
+
+    fn mount_blob(&self, blob: &Descriptor, source: &RepositoryName) -> Result<bool> {
+        match source.location() {
+            Location::Registry { host, path } if *host == self.host => self.mount(blob, path),
+            _ => Ok(false),
+        }
+    }
+
+    fn referrers(&self, subject: &Digest) -> Result<Vec<Descriptor>> {
+        let what = format!("asking for the referrers of {}", self.name.at(subject));
+        self.session.persist(&what, || self.referrers_once(subject))
+    }
+
+    fn traffic(&self) -> Traffic {
+        self.session.traffic()
+    }
+}
+
+impl HttpRepository {
+    /// The referrers API, else the tag that stands in for it where a registry
+    /// does not have it (distribution specification, "Listing Referrers").
+    fn referrers_once(&self, subject: &Digest) -> Result<Vec<Descriptor>, Failure> {
+        let mut request = Request::new(Method::GET, self.url("referrers", subject));
+        request
+            .headers
+            .push(("accept", MediaType::OciIndex.name().into()));
+        let mut answer = self.session.exchange(&request)?;
+        let index = match answer.status.as_u16() {
+            200 => {
+                let bytes = answer.read(MAX_MANIFEST_BYTES)?;
+                self.session.count_bytes(bytes.len());
+                Some(parse_manifest(bytes, Some(MediaType::OciIndex.name()))?)
+            }
+            401 | 403 => return Err(self.session.unexpected(answer.status, &answer.read_error())),
+            _ => {
+                drop(answer);
+                self.get(&Target::Tag(referrers_tag(subject)?))?
+            }
+        };
+        Ok(match index.as_ref().map(Manifest::content) {
+            Some(Refers::Index { manifests }) => manifests.clone(),
+            _ => Vec::new(),
+        })
+    }
+}
+
+/// The tag that lists a manifest's referrers: `sha256-…`.
+fn referrers_tag(subject: &Digest) -> Result<Tag> {
+    Ok(format!("sha256-{}", subject.hex()).parse()?)
+}

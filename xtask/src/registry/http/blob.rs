@@ -1,0 +1,211 @@
+//! Blobs: streamed, never held in memory.
+
+use std::io::{self, Read};
+use std::time::Instant;
+
+use anyhow::Result;
+use ureq::http::{Method, StatusCode};
+
+use super::client::{Payload, Request};
+use super::failure::{self, Failure};
+use super::session::Session;
+use super::{CONTENT_DIGEST, HttpRepository};
+use crate::error::Kind;
+use crate::oci::Descriptor;
+use crate::registry::{Content, Repository as _};
+
+impl HttpRepository {
+    pub(super) fn head_blob(&self, blob: &Descriptor) -> Result<bool> {
+        let request = Request::new(Method::HEAD, self.url("blobs", blob.digest));
+        let what = format!("looking at the blob {}", self.name().at(&blob.digest));
+        self.session.persist(&what, || {
+            let mut answer = self.session.exchange(&request)?;
+            match answer.status {
+                StatusCode::OK => Ok(true),
+                StatusCode::NOT_FOUND => Ok(false),
+                status => Err(self.session.unexpected(status, &answer.read_error())),
+            }
+        })
+    }
+
+    /// Uploads in one piece (distribution specification, "POST then PUT"). Each
+    /// try is an upload of its own; one whose answer got lost is found by `HEAD`.
+    pub(super) fn upload(&self, blob: &Descriptor, content: &dyn Content) -> Result<()> {
+        let what = format!("uploading the blob {}", self.name().at(&blob.digest));
+        let mut tried = false;
+        self.session.persist(&what, || {
+            if tried && self.head_blob(blob)? {
+                return Ok(());
+            }
+            tried = true;
+            let location = self.begin_upload()?;
+            self.finish_upload(&location, blob, content)
+        })
+    }
+
+    fn begin_upload(&self) -> Result<String, Failure> {
+        let url = self.url("blobs", "uploads/");
+        let mut request = Request::new(Method::POST, url.clone());
+        request.body = Payload::Bytes(&[]);
+        let mut answer = self.session.exchange(&request)?;
+        if answer.status != StatusCode::ACCEPTED {
+            return Err(self.session.unexpected(answer.status, &answer.read_error()));
+        }
+        self.session.location(&url, &answer)
+    }
+
+    fn finish_upload(
+        &self,
+        location: &str,
+        blob: &Descriptor,
+        content: &dyn Content,
+    ) -> Result<(), Failure> {
+        let joint = if location.contains('?') { "&" } else { "?" };
+        let mut request = Request::new(
+            Method::PUT,
+            format!("{location}{joint}digest={}", blob.digest),
+        );
+        request
+            .headers
+            .push(("content-type", "application/octet-stream".into()));
+        request.body = Payload::Blob(content, blob.size);
+        let mut answer = self.session.exchange_at_named(&request)?;
+        if !answer.status.is_success() {
+            return Err(self.session.unexpected(answer.status, &answer.read_error()));
+        }
+        self.session
+            .count_bytes(usize::try_from(blob.size).unwrap_or(usize::MAX));
+        match answer.header(CONTENT_DIGEST) {
+            Some(digest) if digest != blob.digest.to_string() => {
+                let fault = format!(
+                    "{} was sent, the registry says that it stored {digest:?}",
+                    blob.digest
+                );
+                Err(Kind::Failed.because(fault).into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes a blob over from the repository `source` of the same registry. A
+    /// registry that would rather have it uploaded says so with 202, others with
+    /// a refusal: both mean no. The token needs `pull` on the source as well.
+    pub(super) fn mount(&self, blob: &Descriptor, source: &str) -> Result<bool> {
+        let scope = format!(
+            "repository:{}:pull,push repository:{source}:pull",
+            self.path
+        );
+        let session = Session::new(self.client.clone(), self.state.clone(), scope);
+        let url = self.url(
+            "blobs",
+            format_args!("uploads/?mount={}&from={source}", blob.digest),
+        );
+        let mut request = Request::new(Method::POST, url);
+        request.body = Payload::Bytes(&[]);
+        let what = format!("mounting the blob {}", self.name().at(&blob.digest));
+        let mounted = session.persist(&what, || {
+            Ok(session.exchange(&request)?.status == StatusCode::CREATED)
+        });
+        self.session.add_traffic(session.traffic());
+        mounted
+    }
+}
+
+/// A blob on its way in. A connection that breaks is made anew, and the blob
+/// goes on where it stopped.
+pub(super) struct Download<'a> {
+    repository: &'a HttpRepository,
+    blob: Descriptor,
+    position: u64,
+    stream: Box<dyn Read + Send>,
+}
+
+impl<'a> Download<'a> {
+    pub(super) fn open(
+        repository: &'a HttpRepository,
+        blob: &Descriptor,
+        offset: u64,
+    ) -> Result<Self> {
+        Ok(Self {
+            stream: open_at(repository, blob, offset)?,
+            repository,
+            blob: blob.clone(),
+            position: offset,
+        })
+    }
+
+    /// One read; an end before the blob's is a broken connection.
+    fn read_once(&mut self, buffer: &mut [u8]) -> Result<usize, Failure> {
+        let since = Instant::now();
+        match self.stream.read(buffer) {
+            Ok(0) if self.position < self.blob.size && !buffer.is_empty() => {
+                Err(failure::of_io(&io::ErrorKind::UnexpectedEof.into()))
+            }
+            Ok(count) => {
+                self.repository
+                    .session
+                    .client()
+                    .clock
+                    .moved(since, count as u64);
+                self.repository.session.count_bytes(count);
+                self.position += count as u64;
+                Ok(count)
+            }
+            Err(error) => Err(failure::of_io(&error)),
+        }
+    }
+}
+
+impl Read for Download<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let repository = self.repository;
+        let what = format!(
+            "downloading the blob {}",
+            repository.name().at(&self.blob.digest)
+        );
+        let mut broken = false;
+        let read = repository.session.persist(&what, || {
+            if broken {
+                self.stream = open_once(repository, &self.blob, self.position)?;
+            }
+            broken = true;
+            self.read_once(buffer)
+        });
+        read.map_err(io::Error::other)
+    }
+}
+
+fn open_at(
+    repository: &HttpRepository,
+    blob: &Descriptor,
+    offset: u64,
+) -> Result<Box<dyn Read + Send>> {
+    let what = format!("opening the blob {}", repository.name().at(&blob.digest));
+    repository
+        .session
+        .persist(&what, || open_once(repository, blob, offset))
+}
+
+fn open_once(
+    repository: &HttpRepository,
+    blob: &Descriptor,
+    offset: u64,
+) -> Result<Box<dyn Read + Send>, Failure> {
+    let mut request = Request::new(Method::GET, repository.url("blobs", blob.digest));
+    request.answered_by_blob = true;
+    if offset > 0 {
+        request.headers.push(("range", format!("bytes={offset}-")));
+    }
+    let mut answer = repository.session.exchange(&request)?;
+    match answer.status {
+        StatusCode::PARTIAL_CONTENT if offset > 0 => Ok(Box::new(answer.into_reader())),
+        StatusCode::OK => {
+            // Without support for ranges it begins anew: what is known already is passed over.
+            let mut stream = answer.into_reader();
+            io::copy(&mut stream.by_ref().take(offset), &mut io::sink())
+                .map_err(|error| failure::of_io(&error))?;
+            Ok(Box::new(stream))
+        }
+        status => Err(repository.session.unexpected(status, &answer.read_error())),
+    }
+}

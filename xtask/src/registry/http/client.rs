@@ -1,0 +1,344 @@
+//! Connections: one request, one answer.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::io::Read;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use ureq::http::{self, HeaderMap, Method, StatusCode};
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
+use ureq::{Agent, Body, SendBody};
+
+use super::clock::Clock;
+use super::failure::{self, Failure};
+use super::token::Authentication;
+use crate::error::Kind;
+use crate::oci::Host;
+use crate::parallel::{Gate, Permit};
+use crate::parameters::Parameters;
+use crate::registry::Content;
+
+/// How many requests go to one host at once.
+const REQUESTS_PER_HOST: usize = 8;
+
+/// How long one try of a small request may take; the command's limit is longer,
+/// so that a try that hangs does not use it up.
+const TRY_LIMIT: Duration = Duration::from_secs(30);
+
+/// How long a connection may take to be made.
+const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+
+/// How much of an unexpected answer's body is read.
+const ERROR_BODY_BOUND: u64 = 64 * 1024;
+
+const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
+
+/// What all repositories of a command share.
+pub(in crate::registry) struct Client {
+    pub(super) clock: Clock,
+    pub(super) parameters: Arc<Parameters>,
+    plain: OnceLock<Agent>,
+    encrypted: OnceLock<Agent>,
+    hosts: Mutex<HashMap<Host, Arc<HostState>>>,
+}
+
+/// What is known of one host.
+pub(super) struct HostState {
+    pub(super) host: Host,
+    pub(super) authentication: Authentication,
+    gate: Gate,
+}
+
+/// A request that can be sent more than once.
+pub(super) struct Request<'a> {
+    pub(super) method: Method,
+    pub(super) url: String,
+    pub(super) headers: Vec<(&'static str, String)>,
+    pub(super) body: Payload<'a>,
+    /// The answer's body is a blob: it may take as long as it moves.
+    pub(super) answered_by_blob: bool,
+}
+
+/// The body of a request.
+pub(super) enum Payload<'a> {
+    Empty,
+    Bytes(&'a [u8]),
+    /// A blob: its content and its length in bytes.
+    Blob(&'a dyn Content, u64),
+}
+
+impl Request<'_> {
+    pub(super) fn new(method: Method, url: String) -> Self {
+        Self {
+            method,
+            url,
+            headers: Vec::new(),
+            body: Payload::Empty,
+            answered_by_blob: false,
+        }
+    }
+}
+
+/// An answer whose body has not been read yet. While it lives, it counts as one
+/// of the host's requests.
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    body: Body,
+    _permit: Permit,
+}
+
+impl Answer {
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The body, which may have `bound` bytes at most.
+    pub(super) fn read(&mut self, bound: usize) -> Result<Vec<u8>, Failure> {
+        let mut bytes = Vec::new();
+        let reader = self.body.with_config().limit(u64::MAX).reader();
+        reader
+            .take(bound as u64 + 1)
+            .read_to_end(&mut bytes)
+            .map_err(|error| failure::of_io(&error))?;
+        if bytes.len() > bound {
+            return Err(Kind::Failed
+                .because(format!("the answer has more than {bound} bytes, its bound"))
+                .into());
+        }
+        Ok(bytes)
+    }
+
+    /// The beginning of an unexpected answer's body. That it cannot be read
+    /// makes the answer no more unexpected.
+    pub(super) fn read_error(&mut self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let reader = self.body.with_config().limit(u64::MAX).reader();
+        let _ = reader.take(ERROR_BODY_BOUND).read_to_end(&mut bytes);
+        bytes
+    }
+
+    /// The body as a stream of any length.
+    pub(super) fn into_reader(self) -> impl Read + Send {
+        /// Reads the body and keeps the permit until the end.
+        struct Stream<R>(
+            R,
+            #[expect(dead_code, reason = "held until the body is read")] Permit,
+        );
+        impl<R: Read> Read for Stream<R> {
+            fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+                self.0.read(buffer)
+            }
+        }
+        Stream(
+            self.body.into_with_config().limit(u64::MAX).reader(),
+            self._permit,
+        )
+    }
+}
+
+impl Client {
+    pub(in crate::registry) fn new(parameters: Arc<Parameters>, limit: Duration) -> Self {
+        Self {
+            clock: Clock::new(limit),
+            parameters,
+            plain: OnceLock::new(),
+            encrypted: OnceLock::new(),
+            hosts: Mutex::default(),
+        }
+    }
+
+    pub(super) fn host(&self, host: &Host) -> Arc<HostState> {
+        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = hosts.entry(host.clone()).or_insert_with(|| {
+            Arc::new(HostState {
+                host: host.clone(),
+                authentication: Authentication::default(),
+                gate: Gate::new(REQUESTS_PER_HOST),
+            })
+        });
+        Arc::clone(state)
+    }
+
+    /// Sends `request` once and gives whatever is answered.
+    pub(super) fn send(
+        &self,
+        state: &HostState,
+        request: &Request<'_>,
+        authorization: Option<&str>,
+    ) -> Result<Answer, Failure> {
+        let permit = state.gate.enter();
+        let remaining = self.clock.remaining();
+        if remaining.is_zero() {
+            return Err(Failure::again("the time limit is over"));
+        }
+        let agent = self.agent(&request.url)?;
+        let mut builder = http::Request::builder()
+            .method(&request.method)
+            .uri(&request.url);
+        for (name, value) in &request.headers {
+            builder = builder.header(*name, value);
+        }
+        if let Some(authorization) = authorization {
+            builder = builder.header(http::header::AUTHORIZATION, authorization);
+        }
+        let response = match &request.body {
+            Payload::Empty if request.answered_by_blob => {
+                run(agent, builder, (), Limits::blob(remaining))
+            }
+            Payload::Empty => run(agent, builder, (), Limits::small(remaining)),
+            Payload::Bytes(bytes) => run(agent, builder, *bytes, Limits::small(remaining)),
+            Payload::Blob(content, length) => {
+                self.upload(agent, builder, *content, *length, remaining)
+            }
+        }?;
+        let (head, body) = response.into_parts();
+        Ok(Answer {
+            status: head.status,
+            headers: head.headers,
+            body,
+            _permit: permit,
+        })
+    }
+
+    fn upload(
+        &self,
+        agent: &Agent,
+        builder: http::request::Builder,
+        content: &dyn Content,
+        length: u64,
+        remaining: Duration,
+    ) -> Result<http::Response<Body>, Failure> {
+        let fault = RefCell::new(None);
+        let mut reader = Upload {
+            source: content.open()?,
+            clock: &self.clock,
+            since: Instant::now(),
+            fault: &fault,
+        };
+        let builder = builder.header(http::header::CONTENT_LENGTH, length);
+        let result = run(
+            agent,
+            builder,
+            SendBody::from_reader(&mut reader),
+            Limits::blob(remaining),
+        );
+        match fault.take() {
+            Some(error) => Err(Failure::Final(
+                anyhow::Error::new(error).context("reading the blob's content"),
+            )),
+            None => result,
+        }
+    }
+
+    fn agent(&self, url: &str) -> Result<&Agent, Failure> {
+        if url.starts_with("http://") {
+            return Ok(self
+                .plain
+                .get_or_init(|| configuration().proxy(None).build().into()));
+        }
+        if let Some(agent) = self.encrypted.get() {
+            return Ok(agent);
+        }
+        let agent = encrypted_agent()?;
+        Ok(self.encrypted.get_or_init(|| agent))
+    }
+}
+
+/// How long the parts of one try may take.
+struct Limits {
+    total: Option<Duration>,
+    step: Duration,
+}
+
+impl Limits {
+    fn small(remaining: Duration) -> Self {
+        Self {
+            total: Some(remaining.min(TRY_LIMIT)),
+            step: remaining,
+        }
+    }
+
+    /// A blob may take long, but no single read or write longer than what is left.
+    fn blob(remaining: Duration) -> Self {
+        Self {
+            total: None,
+            step: remaining,
+        }
+    }
+}
+
+fn run(
+    agent: &Agent,
+    builder: http::request::Builder,
+    body: impl ureq::AsSendBody,
+    limits: Limits,
+) -> Result<http::Response<Body>, Failure> {
+    let request = builder.body(body).context("building the request")?;
+    let request = agent
+        .configure_request(request)
+        .timeout_global(limits.total)
+        .timeout_connect(Some(limits.step.min(CONNECT_LIMIT)))
+        .timeout_recv_response(Some(limits.step))
+        .timeout_per_read(Some(limits.step))
+        .timeout_per_write(Some(limits.step))
+        .build();
+    agent.run(request).map_err(failure::of_transport)
+}
+
+fn configuration() -> ureq::config::ConfigBuilder<ureq::typestate::AgentScope> {
+    Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .max_idle_connections_per_host(REQUESTS_PER_HOST)
+        .user_agent(USER_AGENT)
+}
+
+/// An agent that trusts what the system trusts. Reading the certificates takes
+/// longer than a promotion on loopback, so it waits until somebody needs them.
+fn encrypted_agent() -> Result<Agent> {
+    let found = rustls_native_certs::load_native_certs();
+    if found.certs.is_empty() {
+        let fault = Kind::Failed.because("the system has no certificates to trust");
+        return Err(fault.hint("install them (Debian: apt-get install ca-certificates), or name them with SSL_CERT_FILE").into());
+    }
+    let certificates = found
+        .certs
+        .iter()
+        .map(|certificate| Certificate::from_der(certificate).to_owned());
+    let certificates: Vec<_> = certificates.collect();
+    let tls = TlsConfig::builder()
+        .root_certs(RootCerts::new_with_certs(&certificates))
+        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .build();
+    Ok(configuration().tls_config(tls).build().into())
+}
+
+/// A blob on its way out: lets the clock stand still while it moves, and keeps
+/// an error of the source apart from one of the connection.
+struct Upload<'a> {
+    source: Box<dyn Read + Send + 'a>,
+    clock: &'a Clock,
+    since: Instant,
+    fault: &'a RefCell<Option<std::io::Error>>,
+}
+
+impl Read for Upload<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        match self.source.read(buffer) {
+            Ok(count) => {
+                self.clock.moved(self.since, count as u64);
+                self.since = Instant::now();
+                Ok(count)
+            }
+            Err(error) => {
+                let kind = error.kind();
+                self.fault.replace(Some(error));
+                Err(kind.into())
+            }
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! What goes wrong with a request, and whether another try can help.
+
+use std::fmt::Display;
+use std::time::{Duration, SystemTime};
+
+use ureq::http::{HeaderMap, StatusCode};
+
+use crate::error::{Fault, Kind};
+
+/// How much of an unexpected answer an error quotes, in bytes.
+const EXCERPT: usize = 200;
+
+/// Why a request gave nothing usable.
+pub(super) enum Failure {
+    /// Another try may help.
+    Again {
+        /// What happened.
+        why: String,
+        /// How long the registry asks to wait.
+        after: Option<Duration>,
+        /// Whether the request may have had its effect although no answer says so.
+        unsettled: bool,
+    },
+    /// It will not get better.
+    Final(anyhow::Error),
+}
+
+impl Failure {
+    pub(super) fn again(why: impl Display) -> Self {
+        Self::Again {
+            why: why.to_string(),
+            after: None,
+            unsettled: true,
+        }
+    }
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Final(error)
+    }
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        Self::Final(fault.into())
+    }
+}
+
+/// Sorts what the HTTP library reports: a broken connection and a time-out are
+/// worth another try; a broken protocol or an untrusted certificate is not.
+pub(super) fn of_transport(error: ureq::Error) -> Failure {
+    let final_one = |kind: Kind, message: String| Failure::from(kind.because(message));
+    match error {
+        ureq::Error::Io(error) => of_io(&error),
+        ureq::Error::Timeout(phase) => Failure::again(format_args!("no answer in time ({phase})")),
+        ureq::Error::ConnectionFailed => Failure::again("the connection failed"),
+        ureq::Error::HostNotFound => Failure::again("the host's name is not known"),
+        ureq::Error::LargeResponseHeader(size, bound) => final_one(
+            Kind::Failed,
+            format!("the answer's header has {size} bytes, more than the bound of {bound}"),
+        ),
+        ureq::Error::Rustls(error) => {
+            let fault = Kind::Unavailable.because(format!("no trusted connection: {error}"));
+            fault
+                .hint("the system's certificates are used; SSL_CERT_FILE names others")
+                .into()
+        }
+        other => final_one(Kind::Failed, format!("the answer is no HTTP: {other}")),
+    }
+}
+
+/// Sorts an error of reading or writing a body.
+pub(super) fn of_io(error: &std::io::Error) -> Failure {
+    use std::io::ErrorKind;
+    match error.kind() {
+        ErrorKind::UnexpectedEof => {
+            Failure::again("the connection ended in the middle of the answer")
+        }
+        ErrorKind::TimedOut | ErrorKind::WouldBlock => Failure::again("no answer in time"),
+        _ => Failure::again(error),
+    }
+}
+
+/// Whether another try may be answered better than with `status`.
+pub(super) fn is_passing(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 408 | 429 | 500 | 502 | 503 | 504)
+}
+
+/// The failure that a passing status stands for.
+pub(super) fn of_status(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Failure {
+    let after = retry_after(headers, SystemTime::now());
+    let why = format!("{status}{}", said(body));
+    if status == StatusCode::TOO_MANY_REQUESTS && is_quota(headers, body) {
+        return quota_used_up(&why, headers, after).into();
+    }
+    Failure::Again {
+        why,
+        after,
+        unsettled: status != StatusCode::TOO_MANY_REQUESTS,
+    }
+}
+
+/// A quota does not come back within a command: it ends at once and says when.
+fn quota_used_up(why: &str, headers: &HeaderMap, after: Option<Duration>) -> Fault {
+    let reset = after.or_else(|| {
+        let names = ["ratelimit-reset", "x-ratelimit-reset"];
+        names
+            .iter()
+            .find_map(|name| reset_time(headers.get(*name)?.to_str().ok()?))
+    });
+    let fault = Kind::Unavailable.because(format!("the registry's quota is used up: {why}"));
+    match reset {
+        Some(wait) => fault.hint(format!("try again in {}", humantime::format_duration(wait))),
+        None => {
+            fault.hint("the registry does not say when it resets; Docker Hub counts over six hours")
+        }
+    }
+}
+
+fn is_quota(headers: &HeaderMap, body: &[u8]) -> bool {
+    let remaining = headers
+        .get("ratelimit-remaining")
+        .and_then(|value| value.to_str().ok());
+    let remaining = remaining.map(|value| value.split(';').next().unwrap_or_default().trim());
+    let body = String::from_utf8_lossy(body).to_ascii_lowercase();
+    remaining == Some("0") || body.contains("pull rate limit")
+}
+
+/// Seconds from now, or a time in seconds since 1970.
+fn reset_time(value: &str) -> Option<Duration> {
+    let seconds: u64 = value.split(';').next()?.trim().parse().ok()?;
+    let now = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .ok()?
+        .as_secs();
+    Some(Duration::from_secs(if seconds > now / 2 {
+        seconds.saturating_sub(now)
+    } else {
+        seconds
+    }))
+}
+
+/// `Retry-After` in seconds or as a date (RFC 9110, section 10.2.3).
+fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let value = headers.get("retry-after")?.to_str().ok()?.trim();
+    if let Ok(seconds) = value.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = httpdate::parse_http_date(value).ok()?;
+    Some(date.duration_since(now).unwrap_or_default())
+}
+
+/// What the body says, ready to be put behind a status: the distribution
+/// specification's error codes, else its first bytes.
+pub(super) fn said(body: &[u8]) -> String {
+    #[derive(serde::Deserialize)]
+    struct Errors {
+        errors: Vec<Error>,
+    }
+    #[derive(serde::Deserialize)]
+    struct Error {
+        #[serde(default)]
+        code: String,
+        #[serde(default)]
+        message: String,
+    }
+    match serde_json::from_slice::<Errors>(body) {
+        Ok(document) => document
+            .errors
+            .iter()
+            .map(|error| {
+                format!(
+                    ": {} {}",
+                    error.code.escape_debug(),
+                    error.message.escape_debug()
+                )
+            })
+            .collect(),
+        Err(_) if body.is_empty() => String::new(),
+        Err(_) => format!(": {}", excerpt(body)),
+    }
+}
+
+/// The first bytes of `body`, on one line.
+pub(super) fn excerpt(body: &[u8]) -> String {
+    let start = &body[..body.len().min(EXCERPT)];
+    String::from_utf8_lossy(start).escape_debug().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        pairs
+            .iter()
+            .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
+            .collect()
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
+        for (value, seconds) in [
+            ("7", Some(7)),
+            (" 0 ", Some(0)),
+            ("Sun, 06 Nov 1994 08:49:47 GMT", Some(10)),
+            ("Sun, 06 Nov 1994 08:49:00 GMT", Some(0)),
+            ("soon", None),
+            ("-1", None),
+            ("99999999999999999999999", None),
+        ] {
+            let wait = retry_after(&headers(&[("retry-after", value)]), now);
+            assert_eq!(wait, seconds.map(Duration::from_secs), "{value}");
+        }
+    }
+
+    #[test]
+    fn a_used_up_quota_is_final() {
+        let status = StatusCode::TOO_MANY_REQUESTS;
+        let quota = of_status(
+            status,
+            &headers(&[("ratelimit-remaining", "0;w=21600")]),
+            b"",
+        );
+        assert!(matches!(quota, Failure::Final(_)));
+        let quota = of_status(
+            status,
+            &HeaderMap::new(),
+            b"You have reached your pull rate limit.",
+        );
+        assert!(matches!(quota, Failure::Final(_)));
+        let busy = of_status(
+            status,
+            &headers(&[("ratelimit-remaining", "9")]),
+            b"slow down",
+        );
+        assert!(matches!(
+            busy,
+            Failure::Again {
+                unsettled: false,
+                ..
+            }
+        ));
+    }
+
+    #[test]
+    fn an_error_body_is_told_in_one_line() {
+        let body = br#"{"errors":[{"code":"TAG_INVALID","message":"no\nway"}]}"#;
+        assert_eq!(said(body), r": TAG_INVALID no\nway");
+        assert_eq!(said(b"<html>\n"), r": <html>\n");
+        assert_eq!(excerpt(&[b'x'; 300]).len(), 200);
+    }
+}

@@ -1,0 +1,286 @@
+//! A conversation with one repository: authentication, redirects and retries
+//! around single requests.
+
+use std::fmt::Display;
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use ureq::http::{StatusCode, Uri};
+
+use super::client::{Answer, Client, HostState, Payload, Request};
+use super::failure::{self, Failure};
+use crate::console;
+use crate::error::Kind;
+use crate::registry::Traffic;
+
+/// How often a redirect is followed.
+const REDIRECTS: u32 = 5;
+
+/// The first wait before another try; each further one is twice as long.
+const FIRST_WAIT: Duration = Duration::from_millis(200);
+
+/// The longest wait that the registry did not ask for.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+
+/// Sends the requests of one repository and counts them.
+pub(super) struct Session {
+    client: Arc<Client>,
+    state: Arc<HostState>,
+    scope: String,
+    requests: AtomicU32,
+    auth_requests: AtomicU32,
+    bytes: AtomicU64,
+}
+
+impl Session {
+    /// A conversation with `state`'s host; `scope` is what its tokens allow
+    /// (distribution specification, "Token Scope").
+    pub(super) fn new(client: Arc<Client>, state: Arc<HostState>, scope: String) -> Self {
+        Self {
+            client,
+            state,
+            scope,
+            requests: AtomicU32::new(0),
+            auth_requests: AtomicU32::new(0),
+            bytes: AtomicU64::new(0),
+        }
+    }
+
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The base of the host's URLs.
+    pub(super) fn base_url(&self) -> String {
+        self.state.host.base_url()
+    }
+
+    pub(super) fn traffic(&self) -> Traffic {
+        Traffic {
+            requests: self.requests.load(Ordering::Relaxed),
+            auth_requests: self.auth_requests.load(Ordering::Relaxed),
+            bytes: self.bytes.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Counts what another session did for this repository.
+    pub(super) fn add_traffic(&self, traffic: Traffic) {
+        self.requests.fetch_add(traffic.requests, Ordering::Relaxed);
+        self.count_auth(traffic.auth_requests);
+        self.bytes.fetch_add(traffic.bytes, Ordering::Relaxed);
+    }
+
+    pub(super) fn count_bytes(&self, bytes: usize) {
+        self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// Does `step` until it succeeds, fails for good, or the command's time
+    /// limit would be over before the next try. `what` names it in messages.
+    pub(super) fn persist<T>(
+        &self,
+        what: &dyn Display,
+        mut step: impl FnMut() -> Result<T, Failure>,
+    ) -> Result<T> {
+        let mut backoff = FIRST_WAIT;
+        loop {
+            let (why, after) = match step() {
+                Ok(value) => return Ok(value),
+                Err(Failure::Final(error)) => return Err(error.context(what.to_string())),
+                Err(Failure::Again { why, after, .. }) => (why, after),
+            };
+            let wait = after.unwrap_or_else(|| jittered(backoff));
+            self.wait(what, &why, wait, after.is_some())?;
+            backoff = (backoff * 2).min(LONGEST_WAIT);
+        }
+    }
+
+    fn wait(&self, what: &dyn Display, why: &str, wait: Duration, asked: bool) -> Result<()> {
+        let clock = &self.client.clock;
+        let (remaining, limit) = (clock.remaining(), clock.limit().as_secs());
+        if wait >= remaining {
+            let asked = if asked {
+                format!("; it asks to wait {}", console::seconds(wait))
+            } else {
+                String::new()
+            };
+            let fault = format!(
+                "{what}: no usable answer within the time limit of {limit} s: {why}{asked}"
+            );
+            let hint = "try again later, or allow more time with --timeout SECONDS";
+            return Err(Kind::Unavailable.because(fault).hint(hint).into());
+        }
+        console::note(format_args!(
+            "{what}: {why}; trying again in {} ({} s of {limit} s left)",
+            console::seconds(wait),
+            remaining.as_secs(),
+        ));
+        std::thread::sleep(wait);
+        Ok(())
+    }
+
+    /// Sends `request` with whatever authorisation the host wants. A passing
+    /// status is a failure; every other one is the caller's to judge.
+    pub(super) fn exchange(&self, request: &Request<'_>) -> Result<Answer, Failure> {
+        let mut answer = self.authorized(request)?;
+        if let Payload::Bytes(bytes) = request.body {
+            self.count_bytes(bytes.len());
+        }
+        if answer.status.is_redirection() && matches!(request.body, Payload::Empty) {
+            answer = self.follow(request, answer)?;
+        }
+        self.judge(answer)
+    }
+
+    /// Turns a passing status into a failure.
+    fn judge(&self, mut answer: Answer) -> Result<Answer, Failure> {
+        if !failure::is_passing(answer.status) {
+            return Ok(answer);
+        }
+        let body = answer.read_error();
+        Err(failure::of_status(answer.status, &answer.headers, &body))
+    }
+
+    fn authorized(&self, request: &Request<'_>) -> Result<Answer, Failure> {
+        let authentication = &self.state.authentication;
+        let mut renewed = false;
+        loop {
+            let _probe = authentication.probe();
+            let authorization = self
+                .client
+                .authorize(&self.state, &self.scope)
+                .inspect_err(|_| self.count_auth(1))?;
+            self.count_auth(authorization.requests);
+            self.requests.fetch_add(1, Ordering::Relaxed);
+            let answer = self
+                .client
+                .send(&self.state, request, authorization.header.as_deref())?;
+            if answer.status != StatusCode::UNAUTHORIZED {
+                authentication.answered();
+                return Ok(answer);
+            }
+            if renewed || !authentication.challenged(&answer, &self.scope) {
+                return Ok(answer);
+            }
+            // The challenge was no answer: the request is sent again, and counts then.
+            self.requests.fetch_sub(1, Ordering::Relaxed);
+            self.count_auth(1);
+            renewed = authorization.header.is_some();
+        }
+    }
+
+    fn count_auth(&self, requests: u32) {
+        self.auth_requests.fetch_add(requests, Ordering::Relaxed);
+    }
+
+    /// Follows redirects. The authorisation goes along to the same host only
+    /// (storage behind a registry takes none, and nobody else may see it).
+    fn follow(&self, request: &Request<'_>, mut answer: Answer) -> Result<Answer, Failure> {
+        let mut url = request.url.clone();
+        for _ in 0..REDIRECTS {
+            if !answer.status.is_redirection() || answer.header("location").is_none() {
+                return Ok(answer);
+            }
+            url = self.location(&url, &answer)?;
+            let mut next = Request::new(request.method.clone(), url.clone());
+            next.headers.clone_from(&request.headers);
+            next.answered_by_blob = request.answered_by_blob;
+            drop(answer);
+            answer = if self.is_own(&url) {
+                self.authorized(&next)?
+            } else {
+                self.requests.fetch_add(1, Ordering::Relaxed);
+                let host = self.client.host(&host_of(&url)?);
+                self.client.send(&host, &next, None)?
+            };
+        }
+        if answer.status.is_redirection() {
+            let fault = format!("{} redirects more than {REDIRECTS} times", request.url);
+            return Err(Kind::Failed.because(fault).into());
+        }
+        Ok(answer)
+    }
+
+    /// The absolute URL that an answer's `Location` names. Leaving HTTPS is refused.
+    pub(super) fn location(&self, base: &str, answer: &Answer) -> Result<String, Failure> {
+        let location = answer.header("location").unwrap_or_default();
+        let url = if location.starts_with("https://") || location.starts_with("http://") {
+            location.to_owned()
+        } else if location.starts_with('/') && !location.starts_with("//") {
+            let origin_end = base
+                .match_indices('/')
+                .nth(2)
+                .map_or(base.len(), |(index, _)| index);
+            format!("{}{location}", &base[..origin_end])
+        } else {
+            return Err(Kind::Failed
+                .because(format!(
+                    "{base} answered with the location {location:?}, which is no URL"
+                ))
+                .into());
+        };
+        if url.starts_with("http://") && !host_of(&url)?.is_loopback() {
+            return Err(Kind::Failed
+                .because(format!("{base} leads to {url}, which is not HTTPS"))
+                .into());
+        }
+        Ok(url)
+    }
+
+    /// Whether `url` is on the session's own host.
+    pub(super) fn is_own(&self, url: &str) -> bool {
+        let base = self.state.host.base_url();
+        url.strip_prefix(&base)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?']))
+    }
+
+    /// Sends a request to a URL that the host itself named: with authorisation
+    /// where it is on that host, without it elsewhere.
+    pub(super) fn exchange_at_named(&self, request: &Request<'_>) -> Result<Answer, Failure> {
+        if self.is_own(&request.url) {
+            return self.exchange(request);
+        }
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        let host = self.client.host(&host_of(&request.url)?);
+        self.judge(self.client.send(&host, request, None)?)
+    }
+
+    /// The failure that a status stands for where the caller has no use for it.
+    pub(super) fn unexpected(&self, status: StatusCode, body: &[u8]) -> Failure {
+        let said = failure::said(body);
+        let account = self.client.account(&self.state);
+        let host = &self.state.host;
+        match status.as_u16() {
+            401 | 403 => Kind::Denied
+                .because(format!("{status}{said} ({account}): it does not exist, or the account may not see or change it"))
+                .hint(format!("check the repository's name and the account's rights; `docker login {host}` or DOCKER_USER, DOCKER_PASSWORD and DOCKER_REPO"))
+                .into(),
+            404 => Kind::NotFound
+                .because(format!("{status}{said} ({account}): it does not exist, or the account may not see it"))
+                .hint("check the repository's name; some registries want it created first")
+                .into(),
+            _ => Kind::Failed.because(format!("the registry answered {status}{said}")).into(),
+        }
+    }
+}
+
+fn host_of(url: &str) -> Result<crate::oci::Host> {
+    let uri: Uri = url
+        .parse()
+        .with_context(|| format!("reading the URL {url:?}"))?;
+    let authority = uri.authority().context("the URL has no host")?;
+    authority
+        .as_str()
+        .parse()
+        .map_err(|why| anyhow::anyhow!("{url:?}: {why}"))
+}
+
+/// Between half of `wait` and all of it, so that clients that failed together
+/// do not come back together.
+fn jittered(wait: Duration) -> Duration {
+    // The standard library's hasher is seeded at random.
+    let random = RandomState::new().hash_one(0_u8);
+    wait.mul_f64(0.5 + (random as f64 / u64::MAX as f64) / 2.0)
+}

@@ -1,0 +1,278 @@
+//! What a host wants of its clients, and the tokens that it gave
+//! (distribution specification, "Token Authentication").
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use anyhow::{Context as _, Result};
+use serde::Deserialize;
+use ureq::http::{Method, StatusCode};
+
+use super::challenge::Challenge;
+use super::client::{Answer, Client, HostState, Payload, Request};
+use super::credentials::{self, Login, Secret};
+use super::failure::{self, Failure};
+use super::realm;
+use crate::error::Kind;
+use crate::oci::Host;
+
+/// The bound of a token's answer.
+const TOKEN_BOUND: usize = 64 * 1024;
+
+/// What is known of one host's authentication.
+#[derive(Default)]
+pub(super) struct Authentication {
+    scheme: Mutex<Option<Scheme>>,
+    /// Held by the first request, so that the host is asked for its challenge once.
+    probe: Mutex<()>,
+    /// Looked up once; the inner `None` stands for no account.
+    login: Mutex<Option<Option<Login>>>,
+    tokens: Mutex<HashMap<String, Arc<Mutex<Option<String>>>>>,
+}
+
+#[derive(Clone)]
+enum Scheme {
+    /// Requests are answered without more ado.
+    Open,
+    Wanted(Challenge),
+}
+
+impl Authentication {
+    /// Waits for the request that finds out what the host wants; while the guard
+    /// is held, this one does.
+    pub(super) fn probe(&self) -> Option<MutexGuard<'_, ()>> {
+        if lock(&self.scheme).is_some() {
+            return None;
+        }
+        let guard = lock(&self.probe);
+        lock(&self.scheme).is_none().then_some(guard)
+    }
+
+    /// The host answered a request without a challenge.
+    pub(super) fn answered(&self) {
+        lock(&self.scheme).get_or_insert(Scheme::Open);
+    }
+
+    /// The host refused a request that carried `refused`: takes its challenge,
+    /// forgets the token for `scope`. `false` where there is no challenge to answer.
+    pub(super) fn challenged(&self, answer: &Answer, scope: &str) -> bool {
+        let values = answer.headers.get_all("www-authenticate").iter();
+        let Some(challenge) = Challenge::choose(values.filter_map(|value| value.to_str().ok()))
+        else {
+            return false;
+        };
+        *lock(&self.scheme) = Some(Scheme::Wanted(challenge));
+        *lock(&self.token_slot(scope)) = None;
+        true
+    }
+
+    fn token_slot(&self, scope: &str) -> Arc<Mutex<Option<String>>> {
+        Arc::clone(lock(&self.tokens).entry(scope.to_owned()).or_default())
+    }
+}
+
+/// What a request is authorised with, and how it was come by.
+pub(super) struct Authorization {
+    /// The header's value; `None` where the host wants none.
+    pub(super) header: Option<String>,
+    /// The requests that it took.
+    pub(super) requests: u32,
+}
+
+impl Client {
+    /// The `Authorization` for requests within `scope`.
+    pub(super) fn authorize(
+        &self,
+        state: &HostState,
+        scope: &str,
+    ) -> Result<Authorization, Failure> {
+        let scheme = lock(&state.authentication.scheme).clone();
+        let without_request = |header| Authorization {
+            header,
+            requests: 0,
+        };
+        match scheme {
+            None | Some(Scheme::Open) => Ok(without_request(None)),
+            Some(Scheme::Wanted(Challenge::Basic)) => {
+                let login = self.login(state)?.and_then(|login| login.basic());
+                login
+                    .map(|header| without_request(Some(header)))
+                    .ok_or_else(|| needs_account(&state.host))
+            }
+            Some(Scheme::Wanted(Challenge::Bearer { realm, service })) => {
+                let slot = state.authentication.token_slot(scope);
+                let mut token = lock(&slot);
+                let known = token.is_some();
+                if !known {
+                    *token = Some(self.fetch_token(state, &realm, service.as_deref(), scope)?);
+                }
+                Ok(Authorization {
+                    header: token.as_ref().map(|token| format!("Bearer {token}")),
+                    requests: u32::from(!known),
+                })
+            }
+        }
+    }
+
+    /// The account that is used at the host, as messages name it.
+    pub(super) fn account(&self, state: &HostState) -> String {
+        match self.login(state) {
+            Ok(Some(login)) if !login.user.is_empty() => format!("as {:?}", login.user),
+            Ok(Some(_)) => "with an identity token".into(),
+            _ => "without an account".into(),
+        }
+    }
+
+    fn login(&self, state: &HostState) -> Result<Option<Login>> {
+        let mut login = lock(&state.authentication.login);
+        if login.is_none() {
+            *login = Some(credentials::find(&state.host, &self.parameters)?);
+        }
+        Ok(login.clone().flatten())
+    }
+
+    fn fetch_token(
+        &self,
+        state: &HostState,
+        realm: &str,
+        service: Option<&str>,
+        scope: &str,
+    ) -> Result<String, Failure> {
+        let uri = realm::check(realm, &state.host)?;
+        let login = self.login(state)?;
+        if login.is_some() {
+            let allowed = self.parameters.find("DOCKER_TOKEN_REALM")?;
+            let allowed = allowed.as_ref().map(|value| value.expose());
+            realm::check_credentials(&uri, &state.host, allowed)?;
+        }
+        let mut answer = self.ask_for_token(&uri.to_string(), service, scope, login.as_ref())?;
+        match answer.status {
+            StatusCode::OK => parse_token(&answer.read(TOKEN_BOUND)?, realm),
+            status => {
+                let body = answer.read_error();
+                Err(if failure::is_passing(status) {
+                    failure::of_status(status, &answer.headers, &body)
+                } else {
+                    refused(state, realm, status, &body, &self.account(state))
+                })
+            }
+        }
+    }
+
+    fn ask_for_token(
+        &self,
+        realm: &str,
+        service: Option<&str>,
+        scope: &str,
+        login: Option<&Login>,
+    ) -> Result<Answer, Failure> {
+        let host = realm_host(realm)?;
+        let state = self.host(&host);
+        let mut query = scope.split(' ').fold(String::new(), |query, scope| {
+            query + "&scope=" + &encode(scope)
+        });
+        if let Some(service) = service {
+            query += &format!("&service={}", encode(service));
+        }
+        if let Some(Login {
+            secret: Secret::IdentityToken(token),
+            ..
+        }) = login
+        {
+            let form = format!(
+                "grant_type=refresh_token&client_id=xtask&refresh_token={}{query}",
+                encode(token)
+            );
+            let mut request = Request::new(Method::POST, realm.to_owned());
+            request
+                .headers
+                .push(("content-type", "application/x-www-form-urlencoded".into()));
+            request.body = Payload::Bytes(form.as_bytes());
+            return self.send(&state, &request, None);
+        }
+        let joint = if realm.contains('?') { "&" } else { "?" };
+        let request = Request::new(
+            Method::GET,
+            format!("{realm}{joint}{}", query.trim_start_matches('&')),
+        );
+        self.send(&state, &request, login.and_then(Login::basic).as_deref())
+    }
+}
+
+fn realm_host(realm: &str) -> Result<Host> {
+    let uri: ureq::http::Uri = realm.parse().context("reading the realm")?;
+    let authority = uri.authority().context("the realm has no host")?;
+    authority.as_str().parse().map_err(anyhow::Error::msg)
+}
+
+fn parse_token(body: &[u8], realm: &str) -> Result<String, Failure> {
+    #[derive(Deserialize)]
+    struct Token {
+        token: Option<String>,
+        access_token: Option<String>,
+    }
+    let parsed = serde_json::from_slice::<Token>(body).ok();
+    let token = parsed.and_then(|answer| answer.token.or(answer.access_token));
+    let usable = |token: &String| !token.is_empty() && token.bytes().all(|b| b.is_ascii_graphic());
+    token.filter(usable).ok_or_else(|| {
+        // An answer with a token in it is not quoted.
+        let quoted = if body.first() == Some(&b'{') {
+            String::new()
+        } else {
+            format!(": {}", failure::excerpt(body))
+        };
+        Kind::Unavailable
+            .because(format!("{realm} answered without a usable token{quoted}"))
+            .into()
+    })
+}
+
+fn refused(
+    state: &HostState,
+    realm: &str,
+    status: StatusCode,
+    body: &[u8],
+    account: &str,
+) -> Failure {
+    let kind = match status.as_u16() {
+        401 | 403 => Kind::Denied,
+        _ => Kind::Failed,
+    };
+    let fault = format!(
+        "{realm} gives no token for {} {account}: {status}{}",
+        state.host,
+        failure::said(body)
+    );
+    let hint = format!(
+        "check DOCKER_USER, DOCKER_PASSWORD and DOCKER_REPO, or `docker login {}`",
+        state.host
+    );
+    kind.because(fault).hint(hint).into()
+}
+
+fn needs_account(host: &Host) -> Failure {
+    Kind::Denied
+        .because(format!("{host} wants a user and a password"))
+        .hint(format!(
+            "set DOCKER_USER, DOCKER_PASSWORD and DOCKER_REPO={host}, or `docker login {host}`"
+        ))
+        .into()
+}
+
+/// Percent-encodes a value of a query or form (RFC 3986, section 2).
+fn encode(value: &str) -> String {
+    value.bytes().fold(String::new(), |mut encoded, byte| {
+        if byte.is_ascii_alphanumeric() || b"-._~:/,".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            // Writing to a `String` cannot fail.
+            let _ = write!(encoded, "%{byte:02X}");
+        }
+        encoded
+    })
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

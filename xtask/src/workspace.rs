@@ -1,0 +1,153 @@
+//! The services of this workspace, read from its manifests.
+//!
+//! `cargo metadata` would cost 25 ms and 21 MB a call; the few tables that
+//! matter here are read directly, and a test asserts that Cargo agrees.
+
+mod manifest;
+mod service;
+mod source;
+mod target_directory;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+
+use crate::error::Kind;
+pub use service::{Service, TagPolicy};
+pub use source::{Source, is_dirty};
+
+/// Where an image runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Environment {
+    /// Where images are tested.
+    Staging,
+    /// Where tested images are released.
+    Production,
+}
+
+impl fmt::Display for Environment {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Staging => "staging",
+            Self::Production => "production",
+        })
+    }
+}
+
+/// The workspace with all of its services.
+#[derive(Debug)]
+pub struct Workspace {
+    /// The folder of the root manifest.
+    pub root: PathBuf,
+    /// Cargo's target directory.
+    pub target_directory: PathBuf,
+    /// The pipeline's name, and the first part of container names.
+    pub name: String,
+    /// What services are compiled for.
+    pub target: String,
+    /// Where the sources are kept, if the root manifest says so.
+    pub repository_url: Option<String>,
+    /// The names of all packages, in the order of the workspace's members.
+    pub packages: Vec<String>,
+    /// The services in the order of the workspace's members.
+    pub services: Vec<Service>,
+}
+
+impl Workspace {
+    /// Reads the workspace that `folder` lies in.
+    pub fn containing(folder: &Path) -> Result<Self> {
+        let root = find_root(folder)?;
+        let manifest = manifest::Root::read(&root)?;
+        let (packages, services) = manifest.members(&root)?;
+        service::check(&services).with_context(|| "reading the metadata of the services")?;
+        Ok(Self {
+            target_directory: target_directory::resolve(folder, &root)?,
+            name: manifest.delivery.name,
+            target: manifest.delivery.target,
+            repository_url: manifest.repository,
+            packages,
+            services,
+            root,
+        })
+    }
+
+    /// The services of these names (package or alias) in the order given, each
+    /// once; all of them where none is named.
+    pub fn select(&self, names: &[String]) -> Result<Vec<&Service>> {
+        if names.is_empty() {
+            return Ok(self.services.iter().collect());
+        }
+        let mut selected: Vec<&Service> = Vec::new();
+        for name in names {
+            let service = self.service(name)?;
+            if !selected
+                .iter()
+                .any(|other| other.package == service.package)
+            {
+                selected.push(service);
+            }
+        }
+        Ok(selected)
+    }
+
+    /// The service of this package name or alias.
+    pub fn service(&self, name: &str) -> Result<&Service> {
+        let found = self.services.iter().find(|service| service.is_called(name));
+        found.ok_or_else(|| self.unknown(name).into())
+    }
+
+    /// The services in levels: each calls only services of the levels before it.
+    pub fn levels(&self) -> Vec<Vec<&Service>> {
+        service::levels(&self.services)
+    }
+
+    /// Where the records of `service` in `environment` are kept.
+    pub fn records(&self, service: &Service, environment: Environment) -> PathBuf {
+        let folder = self.target_directory.join("delivery");
+        folder.join(environment.to_string()).join(&service.package)
+    }
+
+    /// Where `build` leaves the image of `service`.
+    pub fn image(&self, service: &Service) -> PathBuf {
+        self.target_directory.join("images").join(&service.package)
+    }
+
+    /// `{delivery.name}-{alias}-{environment}`, the container in the task definition.
+    pub fn container_name(&self, service: &Service, environment: Environment) -> String {
+        format!("{}-{}-{environment}", self.name, service.alias)
+    }
+
+    fn unknown(&self, name: &str) -> crate::error::Fault {
+        let names = self.services.iter().flat_map(Service::names);
+        let nearest = names
+            .map(|known| (strsim::damerau_levenshtein(known, name), known))
+            .min();
+        let fault = Kind::Configuration.because(format!("there is no service {name:?}"));
+        let fault = match nearest {
+            Some((distance, known)) if distance <= 1 + known.len() / 3 => {
+                fault.hint(format!("did you mean `{known}`?"))
+            }
+            _ => fault,
+        };
+        let all: Vec<_> = self
+            .services
+            .iter()
+            .map(|service| service.package.as_str())
+            .collect();
+        fault.hint(format!("the services are: {}", all.join(", ")))
+    }
+}
+
+/// The nearest folder upwards whose manifest has a `[workspace]`.
+fn find_root(folder: &Path) -> Result<PathBuf> {
+    for candidate in folder.ancestors() {
+        if manifest::is_workspace_root(candidate)? {
+            return Ok(candidate.to_owned());
+        }
+    }
+    Err(Kind::Configuration
+        .because(format!("{} lies in no Cargo workspace", folder.display()))
+        .hint("change into the workspace's folder")
+        .into())
+}

@@ -1,0 +1,179 @@
+//! What is read of `Cargo.toml` files. The tables of this project refuse
+//! unknown keys, so that a typing error is no silent default.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::service::{Metadata, Service};
+use crate::error::Kind;
+
+/// What the root manifest says.
+pub(super) struct Root {
+    pub(super) delivery: Delivery,
+    pub(super) repository: Option<String>,
+    version: Option<String>,
+    members: Vec<String>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Delivery {
+    pub(super) name: String,
+    pub(super) target: String,
+}
+
+#[derive(Deserialize)]
+struct RootDocument {
+    workspace: WorkspaceTable,
+}
+
+#[derive(Deserialize)]
+struct WorkspaceTable {
+    #[serde(default)]
+    members: Vec<String>,
+    #[serde(default)]
+    package: WorkspacePackage,
+    metadata: Option<WorkspaceMetadata>,
+}
+
+#[derive(Default, Deserialize)]
+struct WorkspacePackage {
+    version: Option<String>,
+    repository: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct WorkspaceMetadata {
+    delivery: Option<Delivery>,
+}
+
+#[derive(Deserialize)]
+struct MemberDocument {
+    package: Package,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    name: String,
+    version: Option<Inheritable>,
+    #[serde(default)]
+    metadata: PackageMetadata,
+}
+
+#[derive(Default, Deserialize)]
+struct PackageMetadata {
+    service: Option<Metadata>,
+}
+
+/// A value, or `{ workspace = true }`.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Inheritable {
+    Own(String),
+    Inherited {
+        #[expect(dead_code, reason = "Cargo accepts nothing but true here")]
+        workspace: bool,
+    },
+}
+
+pub(super) fn is_workspace_root(folder: &Path) -> Result<bool> {
+    #[derive(Deserialize)]
+    struct Probe {
+        workspace: Option<toml::Table>,
+    }
+    let path = folder.join("Cargo.toml");
+    Ok(path.is_file() && read::<Probe>(&path)?.workspace.is_some())
+}
+
+impl Root {
+    pub(super) fn read(root: &Path) -> Result<Self> {
+        let path = root.join("Cargo.toml");
+        let workspace = read::<RootDocument>(&path)?.workspace;
+        let delivery = workspace.metadata.and_then(|metadata| metadata.delivery);
+        let delivery = delivery.ok_or_else(|| {
+            Kind::Configuration
+                .because(format!(
+                    "{} has no [workspace.metadata.delivery]",
+                    path.display()
+                ))
+                .hint("add the table with the keys `name` and `target`")
+        })?;
+        check_delivery(&delivery).with_context(|| malformed(&path))?;
+        Ok(Self {
+            delivery,
+            repository: workspace.package.repository,
+            version: workspace.package.version,
+            members: workspace.members,
+        })
+    }
+
+    /// The names of all members, and those of them that are services.
+    pub(super) fn members(&self, root: &Path) -> Result<(Vec<String>, Vec<Service>)> {
+        let (mut names, mut services) = (Vec::new(), Vec::new());
+        for member in &self.members {
+            let (name, service) = self.member(root, member)?;
+            names.push(name);
+            services.extend(service);
+        }
+        Ok((names, services))
+    }
+
+    fn member(&self, root: &Path, member: &str) -> Result<(String, Option<Service>)> {
+        if member.contains(['*', '?', '[']) {
+            let fault = format!("the workspace's member {member:?} is a pattern");
+            return Err(Kind::Configuration
+                .because(fault)
+                .hint("write each member's folder in Cargo.toml")
+                .into());
+        }
+        let path = root.join(member).join("Cargo.toml");
+        let package = read::<MemberDocument>(&path)?.package;
+        let Some(metadata) = package.metadata.service else {
+            return Ok((package.name, None));
+        };
+        let version = match package.version {
+            Some(Inheritable::Own(version)) => Some(version),
+            Some(Inheritable::Inherited { .. }) => self.version.clone(),
+            None => None,
+        };
+        let folder = PathBuf::from(member);
+        let version = version.unwrap_or_else(|| "0.0.0".into());
+        let service = Service::new(package.name.clone(), version, folder, metadata)
+            .with_context(|| malformed(&path))?;
+        Ok((package.name, Some(service)))
+    }
+}
+
+fn check_delivery(delivery: &Delivery) -> Result<()> {
+    let word = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if delivery.name.is_empty() || !delivery.name.chars().all(word) {
+        let fault = format!(
+            "the key `name` is {:?}: letters, digits, '-' and '_' are allowed",
+            delivery.name
+        );
+        return Err(Kind::Configuration.because(fault).into());
+    }
+    if !delivery.target.contains("-linux") {
+        let fault = format!(
+            "the key `target` is {:?}: an image needs a Linux target",
+            delivery.target
+        );
+        return Err(Kind::Configuration.because(fault).into());
+    }
+    Ok(())
+}
+
+fn malformed(path: &Path) -> String {
+    format!("{} is malformed", path.display())
+}
+
+fn read<T: DeserializeOwned>(path: &Path) -> Result<T> {
+    let text = fs::read_to_string(path).with_context(|| {
+        Kind::Configuration.because(format!("{} cannot be read", path.display()))
+    })?;
+    toml::from_str(&text).with_context(|| Kind::Configuration.because(malformed(path)))
+}

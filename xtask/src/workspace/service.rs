@@ -1,0 +1,189 @@
+//! A service and the rules of its metadata.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use serde::Deserialize;
+
+use super::Environment;
+use crate::error::{Fault, Kind};
+
+/// Whether a promotion may move an existing production tag.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TagPolicy {
+    /// The tag follows the releases.
+    #[default]
+    Moving,
+    /// The tag is set once; a release raises the version in it.
+    Immutable,
+}
+
+/// `[package.metadata.service]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Metadata {
+    alias: Option<String>,
+    #[serde(default)]
+    upstreams: Vec<String>,
+    port: u16,
+    context_path: String,
+    #[serde(default)]
+    production_tag: TagPolicy,
+    #[serde(default)]
+    production_repository: bool,
+}
+
+/// A workspace member that is built into an image.
+#[derive(Debug, Clone)]
+pub struct Service {
+    /// The package's name.
+    pub package: String,
+    /// The short name, in container names and on the command line.
+    pub alias: String,
+    /// The package's version.
+    pub version: String,
+    /// The package's folder, below the workspace's root.
+    pub folder: PathBuf,
+    /// The packages of the services that it calls.
+    pub upstreams: Vec<String>,
+    /// The port that it listens on in its container.
+    pub port: u16,
+    /// Where its paths begin, e.g. `/backend`.
+    pub context_path: String,
+    /// Whether a promotion may move the production tag.
+    pub production_tag: TagPolicy,
+    /// Whether production has a repository of its own.
+    pub production_repository: bool,
+}
+
+impl Service {
+    pub(super) fn new(
+        package: String,
+        version: String,
+        folder: PathBuf,
+        metadata: Metadata,
+    ) -> Result<Self> {
+        let path = metadata.context_path;
+        if !path.starts_with('/') || path.len() < 2 || path.ends_with('/') {
+            let fault = format!(
+                "the key `context-path` is {path:?}: it begins with a slash and ends without one"
+            );
+            return Err(Kind::Configuration.because(fault).into());
+        }
+        if metadata.port == 0 {
+            return Err(Kind::Configuration.because("the key `port` is 0").into());
+        }
+        let alias = metadata.alias.unwrap_or_else(|| package.clone());
+        if alias.is_empty()
+            || !alias
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+        {
+            let fault =
+                format!("the key `alias` is {alias:?}: letters, digits, '-' and '_' are allowed");
+            return Err(Kind::Configuration.because(fault).into());
+        }
+        Ok(Self {
+            alias,
+            package,
+            version,
+            folder,
+            upstreams: metadata.upstreams,
+            port: metadata.port,
+            context_path: path,
+            production_tag: metadata.production_tag,
+            production_repository: metadata.production_repository,
+        })
+    }
+
+    /// The first part of the service's parameters, e.g. `BACKEND_FOR_FRONTEND`.
+    pub fn prefix(&self) -> String {
+        self.package.to_ascii_uppercase().replace('-', "_")
+    }
+
+    /// The parameter with the repository for `environment`.
+    pub fn repository_parameter(&self, environment: Environment) -> String {
+        match environment {
+            Environment::Production if self.production_repository => {
+                format!("{}_IMAGE_REPO_NAME_PRODUCTION", self.prefix())
+            }
+            _ => format!("{}_IMAGE_REPO_NAME", self.prefix()),
+        }
+    }
+
+    /// The parameter with the tag for `environment`.
+    pub fn tag_parameter(&self, environment: Environment) -> String {
+        let environment = environment.to_string().to_ascii_uppercase();
+        format!("{}_IMAGE_TAG_{environment}", self.prefix())
+    }
+
+    /// The parameter with the digest that was approved.
+    pub fn tested_digest_parameter(&self) -> String {
+        format!("{}_TESTED_DIGEST", self.prefix())
+    }
+
+    /// The names that the service goes by.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        [self.package.as_str(), self.alias.as_str()].into_iter()
+    }
+
+    /// Whether `name` is one of them.
+    pub fn is_called(&self, name: &str) -> bool {
+        self.names().any(|own| own == name)
+    }
+}
+
+/// Checks what no service can see alone: names that clash, upstreams that are
+/// unknown or run in a circle.
+pub(super) fn check(services: &[Service]) -> Result<(), Fault> {
+    for (index, service) in services.iter().enumerate() {
+        let clash = services[..index].iter().find(|other| {
+            other.names().any(|name| service.is_called(name)) || other.prefix() == service.prefix()
+        });
+        if let Some(other) = clash {
+            let fault = format!(
+                "{} and {} share a name, an alias or a parameter prefix",
+                other.package, service.package
+            );
+            return Err(Kind::Configuration.because(fault));
+        }
+        let unknown = service
+            .upstreams
+            .iter()
+            .find(|upstream| !services.iter().any(|other| other.package == **upstream));
+        if let Some(upstream) = unknown {
+            let fault = format!(
+                "the key `upstreams` of {} names {upstream:?}, which is no service's package",
+                service.package
+            );
+            return Err(Kind::Configuration.because(fault));
+        }
+    }
+    let placed: usize = levels(services).iter().map(Vec::len).sum();
+    if placed < services.len() {
+        return Err(Kind::Configuration.because("the `upstreams` of the services run in a circle"));
+    }
+    Ok(())
+}
+
+/// Services by dependency level, upstreams first. Services of a circle are in none.
+pub(super) fn levels(services: &[Service]) -> Vec<Vec<&Service>> {
+    let mut levels: Vec<Vec<&Service>> = Vec::new();
+    loop {
+        let placed = |package: &String| {
+            levels
+                .iter()
+                .flatten()
+                .any(|service| service.package == *package)
+        };
+        let next: Vec<_> = services
+            .iter()
+            .filter(|service| !placed(&service.package) && service.upstreams.iter().all(placed))
+            .collect();
+        if next.is_empty() {
+            return levels;
+        }
+        levels.push(next);
+    }
+}

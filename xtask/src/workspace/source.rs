@@ -1,0 +1,117 @@
+//! The commit that an image is built from.
+
+use std::env;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context as _, Result};
+use xshell::cmd;
+
+use crate::error::Kind;
+use crate::process;
+
+/// What identifies the sources.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// The full commit id.
+    pub commit: String,
+    /// Whether the tree differs from the commit.
+    pub dirty: bool,
+    /// The time of the commit.
+    pub time: SystemTime,
+}
+
+impl Source {
+    /// Reads the commit from git, or, where the workspace is a source archive,
+    /// from `CODEBUILD_RESOLVED_SOURCE_VERSION` and `SOURCE_DATE_EPOCH`.
+    pub fn of(root: &Path) -> Result<Self> {
+        if root.join(".git").exists() {
+            from_git(root).context("asking git for the commit")
+        } else {
+            from_environment()
+        }
+    }
+
+    /// The commit as the image names it, with `-dirty` behind it where the tree
+    /// has changes that nobody could build again.
+    pub fn revision(&self) -> String {
+        if self.dirty {
+            format!("{}{DIRTY}", self.commit)
+        } else {
+            self.commit.clone()
+        }
+    }
+
+    /// The commit's time, RFC 3339 in UTC.
+    pub fn created(&self) -> String {
+        humantime::format_rfc3339_seconds(self.time).to_string()
+    }
+}
+
+/// What a revision ends with where the tree had uncommitted changes.
+const DIRTY: &str = "-dirty";
+
+/// Whether an image's revision says that its tree had uncommitted changes.
+pub fn is_dirty(revision: &str) -> bool {
+    revision.ends_with(DIRTY)
+}
+
+fn from_git(root: &Path) -> Result<Source> {
+    let shell = process::shell(root)?;
+    let head = cmd!(shell, "git log -1 --format=%H:%ct")
+        .quiet()
+        .ignore_stderr()
+        .read();
+    let head = head.map_err(|error| {
+        anyhow::Error::new(error).context(
+            Kind::Configuration
+                .because("git knows no commit here")
+                .hint("commit the sources: an image names the commit that it was built from"),
+        )
+    })?;
+    let (commit, seconds) = head
+        .trim()
+        .split_once(':')
+        .context("git answered something else")?;
+    let status = cmd!(shell, "git status --porcelain").quiet().read()?;
+    Ok(Source {
+        commit: commit.to_owned(),
+        dirty: !status.is_empty(),
+        time: parse_time(seconds)?,
+    })
+}
+
+fn from_environment() -> Result<Source> {
+    let read = |name: &str| {
+        env::var(name).ok().filter(|value| !value.is_empty()).ok_or_else(|| {
+            Kind::Configuration
+                .because(format!("there is no git repository here, and {name} is not set"))
+                .hint("build from a clone, or set CODEBUILD_RESOLVED_SOURCE_VERSION to the commit and SOURCE_DATE_EPOCH to its time in seconds")
+        })
+    };
+    let commit = read("CODEBUILD_RESOLVED_SOURCE_VERSION")?;
+    if commit.len() != 40 || !commit.bytes().all(|b| b.is_ascii_hexdigit()) {
+        let fault = format!(
+            "CODEBUILD_RESOLVED_SOURCE_VERSION is {commit:?}, no commit id of 40 hexadecimal digits"
+        );
+        return Err(Kind::Configuration.because(fault).into());
+    }
+    let seconds = read("SOURCE_DATE_EPOCH")?;
+    let time = parse_time(&seconds).with_context(|| {
+        Kind::Configuration.because("SOURCE_DATE_EPOCH is no number of seconds")
+    })?;
+    Ok(Source {
+        commit,
+        dirty: false,
+        time,
+    })
+}
+
+fn parse_time(seconds: &str) -> Result<SystemTime> {
+    let seconds = Duration::from_secs(seconds.trim().parse()?);
+    SystemTime::UNIX_EPOCH
+        .checked_add(seconds)
+        // RFC 3339 ends with the year 9999.
+        .filter(|_| seconds.as_secs() < 253_402_300_800)
+        .context("the time is out of range")
+}
