@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use service_kit::{Environment, Listen, Misconfigured, Version};
+use sqlx::postgres::PgConnectOptions;
 
 /// Everything that can be configured.
 pub struct Config {
@@ -24,7 +25,7 @@ impl Config {
             version: Version::from_env(env!("CARGO_PKG_VERSION"), environment),
             database: environment.parsed_or(
                 "DATABASE_URL",
-                DatabaseUrl::in_memory(),
+                DatabaseUrl::SqliteInMemory,
                 "sqlite::memory:, sqlite:FILE or postgres://USER:PASSWORD@HOST/DATABASE",
             )?,
             sample_data: environment.parsed_or("SAMPLE_DATA", false, "true or false")?,
@@ -32,44 +33,33 @@ impl Config {
     }
 }
 
-/// The URL of a database of a kind that is supported. It may hold a password, so it cannot be printed.
+/// Which database, and how to reach it. It may hold a password, so it cannot be printed.
 #[derive(Clone)]
-pub struct DatabaseUrl(String);
-
-impl DatabaseUrl {
-    /// A database that ends with the process.
-    pub fn in_memory() -> Self {
-        Self("sqlite::memory:".to_owned())
-    }
-
-    pub(crate) fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    pub(crate) fn is_sqlite(&self) -> bool {
-        self.0.starts_with("sqlite:")
-    }
-
-    pub(crate) fn is_in_memory(&self) -> bool {
-        self.is_sqlite() && (self.0.contains(":memory:") || self.0.contains("mode=memory"))
-    }
+pub enum DatabaseUrl {
+    /// One that ends with the process.
+    SqliteInMemory,
+    /// A file, as a URI of SQLite's own: `file:` and a path.
+    SqliteFile(String),
+    /// PostgreSQL, for more than one instance of the service.
+    Postgres(Box<PgConnectOptions>),
 }
 
 impl FromStr for DatabaseUrl {
     type Err = UnsupportedDatabase;
 
     fn from_str(url: &str) -> Result<Self, Self::Err> {
-        let supported = ["sqlite:", "postgres://", "postgresql://"]
-            .iter()
-            .any(|scheme| url.starts_with(scheme));
-        if supported {
-            Ok(Self(url.to_owned()))
-        } else {
-            Err(UnsupportedDatabase)
+        match url.split_once(':').ok_or(UnsupportedDatabase)? {
+            ("sqlite", ":memory:") => Ok(Self::SqliteInMemory),
+            ("sqlite", path) if !path.is_empty() => Ok(Self::SqliteFile(format!("file:{path}"))),
+            ("postgres" | "postgresql", _) => url
+                .parse()
+                .map(|options| Self::Postgres(Box::new(options)))
+                .map_err(|_| UnsupportedDatabase),
+            _ => Err(UnsupportedDatabase),
         }
     }
 }
 
-/// The URL names a kind of database that is not supported.
+/// The URL is malformed, or names a kind of database that is not supported.
 #[derive(Debug)]
 pub struct UnsupportedDatabase;

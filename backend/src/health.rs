@@ -2,18 +2,19 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use sqlx::AnyPool;
+
+use crate::database::Database;
+use crate::error::Error;
 
 pub(crate) async fn live() -> StatusCode {
     StatusCode::OK
 }
 
-pub(crate) async fn ready(State(pool): State<AnyPool>) -> StatusCode {
-    match sqlx::query("SELECT 1").execute(&pool).await {
-        Ok(_) => StatusCode::OK,
-        Err(error) => {
-            tracing::error!(%error, "the database does not answer");
-            StatusCode::SERVICE_UNAVAILABLE
-        }
-    }
+pub(crate) async fn ready(State(database): State<Database>) -> Result<StatusCode, Error> {
+    database
+        .read()
+        .await?
+        .number("SELECT COUNT(*) FROM numbering", &[])
+        .await?;
+    Ok(StatusCode::OK)
 }

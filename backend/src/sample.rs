@@ -1,20 +1,16 @@
 //! The sample's users and groups.
 
-use sqlx::AnyPool;
+use crate::database::{Database, Error};
+use crate::store;
 
-/// Fills the database, unless it holds users already.
-pub(crate) async fn load(pool: &AnyPool) -> Result<(), sqlx::Error> {
-    let mut transaction = pool.begin().await?;
-    sqlx::query("UPDATE numbering SET ver = ver + 1 WHERE name = 'usr'")
-        .execute(&mut *transaction)
-        .await?;
-    let groups: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM grp")
-        .fetch_one(&mut *transaction)
-        .await?;
-    if groups == 0 {
-        sqlx::raw_sql(include_str!("sample.sql"))
-            .execute(&mut *transaction)
-            .await?;
+/// Fills the database, unless it holds something already.
+pub(crate) async fn load(database: &Database) -> Result<(), Error> {
+    let mut session = database.write().await?;
+    store::numbering::lock(&mut session).await?;
+    if session.number("SELECT COUNT(*) FROM grp", &[]).await? == 0
+        && session.number("SELECT COUNT(*) FROM usr", &[]).await? == 0
+    {
+        session.script(include_str!("sample.sql")).await?;
     }
-    transaction.commit().await
+    session.commit().await
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 /// A user with everything that belongs to it.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct User {
     /// The key: the highest of all users plus one when it was added, from 0.
     pub user_id: i64,
@@ -29,6 +30,7 @@ pub struct User {
 /// The address of a user.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Address {
     /// Whose address it is.
     pub user_id: i64,
@@ -41,6 +43,7 @@ pub struct Address {
 /// An e-mail address of a user.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Email {
     /// Whose e-mail it is.
     pub user_id: i64,
@@ -53,6 +56,7 @@ pub struct Email {
 /// A group of users.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Group {
     /// The key.
     pub group_id: i64,
