@@ -1,3 +1,27 @@
-//! backend
+//! Configuration first, then the database, then the port.
 
-fn main() {}
+use std::error::Error;
+use std::process::ExitCode;
+
+use backend::app;
+use backend::config::Config;
+use service_kit::Environment;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    service_kit::init_logs();
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(error, "the service could not run");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<(), Box<dyn Error>> {
+    let config = Config::from_env(&Environment::of_process())?;
+    let listen = config.listen;
+    service_kit::serve(listen, app::build(config).await?).await?;
+    Ok(())
+}

@@ -1,0 +1,4 @@
+//! The pages in front of the backend.
+
+pub mod app;
+pub mod config;

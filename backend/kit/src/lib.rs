@@ -1,0 +1,18 @@
+//! What every service does in the same way: reading its configuration, writing its logs, guarding its requests,
+//! serving and stopping.
+//!
+//! A service keeps only what is its own; compare `backend/src/main.rs`.
+
+mod environment;
+mod guard;
+mod logs;
+mod observe;
+mod server;
+mod version;
+
+pub use environment::{Environment, Misconfigured};
+pub use guard::guard;
+pub use logs::init as init_logs;
+pub use observe::{RequestId, observe};
+pub use server::{Listen, serve};
+pub use version::Version;

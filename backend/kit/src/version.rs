@@ -1,0 +1,27 @@
+//! What is running.
+
+use serde::Serialize;
+
+use crate::Environment;
+
+/// Answer of a service's `/version`.
+#[derive(Clone, Debug, Serialize)]
+pub struct Version {
+    /// The package's version.
+    pub version: &'static str,
+    /// The commit that the image was built from; `unknown` outside an image.
+    pub commit: String,
+}
+
+impl Version {
+    /// Reads `SOURCE_COMMIT`, which the image sets.
+    pub fn from_env(version: &'static str, environment: &Environment) -> Self {
+        Self {
+            version,
+            commit: environment
+                .get("SOURCE_COMMIT")
+                .unwrap_or("unknown")
+                .to_owned(),
+        }
+    }
+}

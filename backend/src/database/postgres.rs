@@ -1,0 +1,156 @@
+//! PostgreSQL, through a pool of connections.
+
+use std::time::Duration;
+
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow};
+use sqlx::query::Query;
+use sqlx::{Column, PgConnection, PgPool, Postgres, Row as _, Transaction, TypeInfo};
+
+use super::{Argument, Error, Row, Value};
+
+/// A small instance of RDS allows about 80 connections for all clients together.
+const CONNECTIONS: u32 = 10;
+
+/// How long a request waits for a connection; less than the time-out of a request, so that its answer can say why.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Any number will do, as long as nothing else in the database uses it.
+const MIGRATION_LOCK: i64 = 7_465_926_113;
+
+#[derive(Clone)]
+pub(super) struct Database(PgPool);
+
+impl Database {
+    /// Connects with the first session.
+    pub(super) fn new(options: &PgConnectOptions) -> Self {
+        let pool = PgPoolOptions::new()
+            .max_connections(CONNECTIONS)
+            .acquire_timeout(ACQUIRE_TIMEOUT);
+        Self(pool.connect_lazy_with(options.clone()))
+    }
+
+    pub(super) async fn read(&self) -> Result<Session, Error> {
+        Ok(Session::Reading(self.0.acquire().await?))
+    }
+
+    pub(super) async fn write(&self) -> Result<Session, Error> {
+        Ok(Session::Writing(self.0.begin().await?))
+    }
+
+    pub(super) async fn migrate(&self) -> Result<Session, Error> {
+        let mut session = self.write().await?;
+        session
+            .query("SELECT pg_advisory_xact_lock($1)", &[MIGRATION_LOCK.into()])
+            .await?;
+        Ok(session)
+    }
+}
+
+pub(crate) enum Session {
+    Reading(PoolConnection<Postgres>),
+    Writing(Transaction<'static, Postgres>),
+}
+
+impl Session {
+    pub(super) async fn execute(
+        &mut self,
+        sql: &'static str,
+        arguments: &[Argument<'_>],
+    ) -> Result<u64, Error> {
+        Ok(bound(sql, arguments)
+            .execute(self.connection())
+            .await?
+            .rows_affected())
+    }
+
+    pub(super) async fn query(
+        &mut self,
+        sql: &'static str,
+        arguments: &[Argument<'_>],
+    ) -> Result<Vec<Row>, Error> {
+        let rows = bound(sql, arguments).fetch_all(self.connection()).await?;
+        rows.iter().map(row).collect()
+    }
+
+    pub(super) async fn script(&mut self, sql: &'static str) -> Result<(), Error> {
+        sqlx::raw_sql(sql).execute(self.connection()).await?;
+        Ok(())
+    }
+
+    pub(super) async fn commit(self) -> Result<(), Error> {
+        match self {
+            Self::Reading(_) => Ok(()),
+            Self::Writing(transaction) => Ok(transaction.commit().await?),
+        }
+    }
+
+    fn connection(&mut self) -> &mut PgConnection {
+        match self {
+            Self::Reading(connection) => connection,
+            Self::Writing(transaction) => transaction,
+        }
+    }
+}
+
+fn bound<'a>(sql: &'static str, arguments: &[Argument<'a>]) -> Query<'a, Postgres, PgArguments> {
+    arguments
+        .iter()
+        .fold(sqlx::query(sql), |query, argument| match *argument {
+            Argument::Integer(value) => query.bind(value),
+            Argument::Text(value) => query.bind(value),
+        })
+}
+
+fn row(row: &PgRow) -> Result<Row, Error> {
+    let values = row
+        .columns()
+        .iter()
+        .map(|column| match column.type_info().name() {
+            "INT2" => row
+                .try_get::<Option<i16>, _>(column.ordinal())
+                .map(|value| value.map(i64::from).into()),
+            "INT8" => row
+                .try_get::<Option<i64>, _>(column.ordinal())
+                .map(Value::from),
+            "VOID" => Ok(Value::Null),
+            _ => row
+                .try_get::<Option<String>, _>(column.ordinal())
+                .map(Value::from),
+        });
+    Ok(Row(values.collect::<Result<_, _>>()?))
+}
+
+impl From<Option<i64>> for Value {
+    fn from(value: Option<i64>) -> Self {
+        value.map_or(Self::Null, Self::Integer)
+    }
+}
+
+impl From<Option<String>> for Value {
+    fn from(value: Option<String>) -> Self {
+        value.map_or(Self::Null, Self::Text)
+    }
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        match &error {
+            sqlx::Error::Database(cause) if cause.is_unique_violation() => Self::Duplicate,
+            sqlx::Error::Database(cause) if cause.code().is_some_and(|code| is_outage(&code)) => {
+                Self::Unavailable(error.into())
+            }
+            sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolTimedOut => {
+                Self::Unavailable(error.into())
+            }
+            _ => Self::Failed(error.into()),
+        }
+    }
+}
+
+/// Classes of SQLSTATE: connection lost, out of resources, shutting down or starting.
+fn is_outage(code: &str) -> bool {
+    ["08", "53", "57P"]
+        .iter()
+        .any(|class| code.starts_with(class))
+}

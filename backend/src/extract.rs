@@ -1,0 +1,103 @@
+//! What requests carry, checked. Whatever is wrong with it becomes an error of the API.
+
+use axum::body::Bytes;
+use axum::extract::path::ErrorKind;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode, header};
+use backend_api::{Rule, Validate, Violation};
+use serde::de::DeserializeOwned;
+
+use crate::error::Error;
+
+/// A body that is valid.
+pub(crate) struct Body<T>(pub(crate) T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Validate> FromRequest<S> for Body<T> {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
+        if !is_json(request.headers()) {
+            return Err(Error::Unacceptable(StatusCode::UNSUPPORTED_MEDIA_TYPE));
+        }
+        let bytes = Bytes::from_request(request, state).await;
+        let bytes = bytes.map_err(|rejection| Error::Unacceptable(rejection.status()))?;
+        let value: T = parse(&bytes)?;
+        match value.violations() {
+            violations if violations.is_empty() => Ok(Self(value)),
+            violations => Err(Error::Invalid(violations)),
+        }
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let value = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let media_type = value.split(';').next().unwrap_or_default().trim();
+    media_type.eq_ignore_ascii_case("application/json")
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        if error.inner().is_data() {
+            Error::Invalid(vec![Violation::new(
+                error.path().to_string(),
+                Rule::Form(error.inner().to_string()),
+            )])
+        } else {
+            Error::Unacceptable(StatusCode::BAD_REQUEST)
+        }
+    })?;
+    deserializer
+        .end()
+        .map_err(|_| Error::Unacceptable(StatusCode::BAD_REQUEST))?;
+    Ok(value)
+}
+
+/// The keys in a path.
+pub(crate) struct Key<T>(pub(crate) T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Key<T> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
+        match Path::<T>::from_request_parts(parts, state).await {
+            Ok(Path(key)) => Ok(Self(key)),
+            Err(rejection) => Err(Error::Invalid(vec![malformed_key(&rejection)])),
+        }
+    }
+}
+
+fn malformed_key(rejection: &PathRejection) -> Violation {
+    let PathRejection::FailedToDeserializePathParams(failure) = rejection else {
+        return Violation::new("path", Rule::Form("it has no key".to_owned()));
+    };
+    match failure.kind() {
+        ErrorKind::ParseErrorAtKey { key, .. } => Violation::new(key, Rule::Between(0, i64::MAX)),
+        ErrorKind::ParseErrorAtIndex { .. } | ErrorKind::ParseError { .. } => {
+            Violation::new("path", Rule::Between(0, i64::MAX))
+        }
+        other => Violation::new("path", Rule::Form(other.to_string())),
+    }
+}
+
+/// The query of a request's path.
+pub(crate) struct Query<T>(pub(crate) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
+        match axum::extract::Query::<T>::from_request_parts(parts, state).await {
+            Ok(axum::extract::Query(query)) => Ok(Self(query)),
+            Err(rejection) => Err(Error::Invalid(vec![Violation::new(
+                "query",
+                Rule::Form(rejection.body_text()),
+            )])),
+        }
+    }
+}
