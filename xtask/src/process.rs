@@ -50,6 +50,16 @@ pub fn shell(directory: &Path) -> Result<Shell> {
     Ok(shell)
 }
 
+/// The name of the user who runs this, where the system knows it.
+pub fn user() -> Option<String> {
+    let shell = shell(Path::new(".")).ok()?;
+    xshell::cmd!(shell, "id -un")
+        .quiet()
+        .ignore_stderr()
+        .read()
+        .ok()
+}
+
 /// A command line: a program with its arguments.
 #[derive(Debug, Clone)]
 pub struct CommandLine {

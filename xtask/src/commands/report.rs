@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::cli::Format;
 use crate::console;
@@ -14,7 +14,7 @@ use crate::error::{Fault, Kind};
 #[derive(Debug)]
 pub struct Entry {
     text: Option<String>,
-    object: Value,
+    object: String,
     error: Option<anyhow::Error>,
 }
 
@@ -23,7 +23,7 @@ impl Entry {
     pub fn new(text: impl Into<String>, object: &impl Serialize) -> Self {
         Self {
             text: Some(text.into()),
-            object: to_value(object),
+            object: to_json(object),
             error: None,
         }
     }
@@ -32,21 +32,21 @@ impl Entry {
     pub fn silent(object: &impl Serialize) -> Self {
         Self {
             text: None,
-            object: to_value(object),
+            object: to_json(object),
             error: None,
         }
     }
 
     /// An error: the object gets a key `error` with its kind and message.
     pub fn failed(object: &impl Serialize, error: anyhow::Error) -> Self {
-        let mut object = to_value(object);
-        if let Value::Object(fields) = &mut object {
-            let message = format!("{error:#}");
-            fields.insert(
-                "error".into(),
-                json!({ "kind": Fault::kind_of(&error).word(), "message": message }),
-            );
-        }
+        let error_object = ErrorObject {
+            kind: Fault::kind_of(&error).word(),
+            message: format!("{error:#}"),
+        };
+        let object = to_json(&Failed {
+            object,
+            error: error_object,
+        });
         Self {
             text: None,
             object,
@@ -65,6 +65,20 @@ impl Entry {
             Err(error) => Self::failed(&json!({ "service": service, "outcome": "failed" }), error),
         }
     }
+}
+
+/// An object with its error.
+#[derive(Serialize)]
+struct Failed<'a, T> {
+    #[serde(flatten)]
+    object: &'a T,
+    error: ErrorObject,
+}
+
+#[derive(Serialize)]
+struct ErrorObject {
+    kind: &'static str,
+    message: String,
 }
 
 /// The results of a command, in output order.
@@ -103,15 +117,14 @@ impl Report {
         let kind = self.first_error().map(Fault::kind_of);
         match format {
             Format::Json if kind == Some(Kind::Usage) => {}
-            Format::Json => println!(
-                "{}",
-                Value::Array(
-                    self.entries
-                        .iter()
-                        .map(|entry| entry.object.clone())
-                        .collect()
-                )
-            ),
+            Format::Json => {
+                let objects: Vec<_> = self
+                    .entries
+                    .iter()
+                    .map(|entry| entry.object.as_str())
+                    .collect();
+                println!("[{}]", objects.join(","));
+            }
             Format::Text => self
                 .entries
                 .iter()
@@ -126,6 +139,7 @@ impl Report {
 }
 
 /// The objects of results are plain structs, which always have a JSON form.
-fn to_value(object: &impl Serialize) -> Value {
-    serde_json::to_value(object).unwrap_or_else(|error| json!({ "unprintable": error.to_string() }))
+fn to_json(object: &impl Serialize) -> String {
+    serde_json::to_string(object)
+        .unwrap_or_else(|error| json!({ "unprintable": error.to_string() }).to_string())
 }

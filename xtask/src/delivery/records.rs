@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::Kind;
 use crate::files;
 use crate::oci::{Digest, RepositoryName, Tag};
+use crate::process;
 
 /// The folder with the records of one service in one environment.
 #[derive(Debug, Clone)]
@@ -73,7 +74,9 @@ fn who() -> String {
         .into_iter()
         .filter_map(|name| env::var(name).ok())
         .find(|value| !value.is_empty());
-    named.unwrap_or_else(|| "unknown".into())
+    named
+        .or_else(process::user)
+        .unwrap_or_else(|| "unknown".into())
 }
 
 impl Records {
