@@ -1,64 +1,43 @@
 //! The service as a router, the same for the process and for tests.
 
-use axum::extract::State;
-use axum::http::{Request, StatusCode, Uri};
-use axum::routing::get;
-use axum::{Json, Router, body::Body, middleware};
-use backend_api::User;
-use http_body_util::BodyExt;
-use hyper_util::client::legacy::{Client, connect::HttpConnector};
-use hyper_util::rt::TokioExecutor;
-use maud::{DOCTYPE, Markup, html};
+use axum::http::StatusCode;
+use axum::routing::{get, post};
+use axum::{Json, Router, middleware};
 
+use crate::backend::Backend;
 use crate::config::Config;
+use crate::{assets, handlers, pages};
 
-#[derive(Clone)]
-struct Backend {
-    base: Uri,
-    client: Client<HttpConnector, Body>,
-}
+/// Where all paths start.
+pub(crate) const BASE: &str = "/backend-for-frontend";
 
 /// Builds the service.
 pub fn build(config: Config) -> Router {
     let version = config.version;
-    let client = Client::builder(TokioExecutor::new()).build_http();
-    let pages = Router::new()
-        .route("/health/live", get(async || StatusCode::OK))
-        .route("/health/ready", get(async || StatusCode::OK))
-        .route("/version", get(async || Json(version)))
-        .route("/getUsers", get(get_users))
-        .with_state(Backend {
-            base: config.backend,
-            client,
-        });
-    let routes = Router::new().nest("/backend-for-frontend", pages);
-    service_kit::guard(routes).layer(middleware::from_fn(service_kit::observe))
+    let paths = Router::new()
+        .route("/", get(handlers::portal))
+        .route("/index.html", get(handlers::portal))
+        .route("/portal", get(handlers::portal))
+        .route("/getUsers", get(handlers::get_users))
+        .route("/getUser", get(handlers::get_user))
+        .route("/isUsableLoginId", get(handlers::is_usable_login_id))
+        .route("/addUsers", post(handlers::add_users))
+        .route("/assets/portal.js", get(assets::script))
+        .route("/assets/style.css", get(assets::style))
+        .route("/health/live", get(healthy))
+        .route("/health/ready", get(healthy))
+        .route("/version", get(async || Json(version)));
+    let routes = Router::new()
+        .nest(BASE, paths)
+        // `nest` leaves this one out.
+        .route(&format!("{BASE}/"), get(handlers::portal))
+        .with_state(Backend::new(config.backend));
+    service_kit::guard(routes)
+        .layer(middleware::from_fn(pages::explain))
+        .layer(middleware::from_fn(service_kit::observe))
 }
 
-async fn get_users(State(backend): State<Backend>) -> Result<Markup, StatusCode> {
-    let users = backend.users().await.ok_or(StatusCode::BAD_GATEWAY)?;
-    Ok(html! {
-        (DOCTYPE)
-        title { "Users" }
-        table { @for user in users { tr { td { (user.first_name) } td { (user.family_name) } td { (user.login_id) } } } }
-    })
-}
-
-impl Backend {
-    async fn users(&self) -> Option<Vec<User>> {
-        let base = self.base.to_string();
-        let uri = format!("{}{}/users", base.trim_end_matches('/'), backend_api::BASE);
-        let request = Request::get(uri).body(Body::empty()).ok()?;
-        let body = self
-            .client
-            .request(request)
-            .await
-            .ok()?
-            .into_body()
-            .collect()
-            .await
-            .ok()?
-            .to_bytes();
-        serde_json::from_slice(&body).ok()
-    }
+/// Also without the backend: a page that says what is wrong is better than a load balancer that says nothing.
+async fn healthy() -> StatusCode {
+    StatusCode::OK
 }

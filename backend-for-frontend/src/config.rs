@@ -1,6 +1,9 @@
 //! What the environment says.
 
+use std::str::FromStr;
+
 use axum::http::Uri;
+use axum::http::uri::{Authority, Scheme};
 use service_kit::{Environment, Listen, Misconfigured, Version};
 
 /// Everything that can be configured.
@@ -9,8 +12,8 @@ pub struct Config {
     pub listen: Listen,
     /// What is running.
     pub version: Version,
-    /// The backend's base URL.
-    pub backend: Uri,
+    /// Where the backend is.
+    pub backend: BaseUrl,
 }
 
 impl Config {
@@ -19,8 +22,49 @@ impl Config {
         Ok(Self {
             listen: Listen::from_env(environment)?,
             version: Version::from_env(env!("CARGO_PKG_VERSION"), environment),
-            backend: environment
-                .required("SERVICE_DNS", "the backend's base URL, http://HOST:PORT")?,
+            backend: environment.required(
+                "SERVICE_DNS",
+                "the backend's base URL, http://HOST or https://HOST:PORT",
+            )?,
         })
     }
 }
+
+/// Where a service is, without a path: the contract has the whole path.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct BaseUrl {
+    scheme: Scheme,
+    authority: Authority,
+}
+
+impl BaseUrl {
+    /// The URL of a path and query there.
+    pub(crate) fn join(&self, path: &str) -> Result<Uri, axum::http::Error> {
+        Uri::builder()
+            .scheme(self.scheme.clone())
+            .authority(self.authority.clone())
+            .path_and_query(path)
+            .build()
+    }
+}
+
+impl FromStr for BaseUrl {
+    type Err = NotABaseUrl;
+
+    fn from_str(url: &str) -> Result<Self, Self::Err> {
+        let parts = url.parse::<Uri>().map_err(|_| NotABaseUrl)?.into_parts();
+        let scheme = parts
+            .scheme
+            .filter(|scheme| *scheme == Scheme::HTTP || *scheme == Scheme::HTTPS);
+        match (scheme, parts.authority, parts.path_and_query) {
+            (Some(scheme), Some(authority), Some(path)) if path == "/" => {
+                Ok(Self { scheme, authority })
+            }
+            _ => Err(NotABaseUrl),
+        }
+    }
+}
+
+/// It has no scheme, no host, or a path.
+#[derive(Debug)]
+pub struct NotABaseUrl;

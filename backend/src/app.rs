@@ -1,6 +1,10 @@
 //! The service as a router, the same for the process and for tests.
 
+use std::sync::Arc;
+
+use axum::body::Bytes;
 use axum::http::header::CONTENT_SECURITY_POLICY;
+use axum::response::{Html, IntoResponse};
 use axum::routing::get;
 use axum::{Json, Router, middleware};
 use backend_api::paths::BASE;
@@ -24,16 +28,24 @@ pub async fn build(config: Config) -> Result<Router, database::Error> {
 fn router(database: Database, version: Version) -> Router {
     let document = OpenApiRouter::with_openapi(openapi::Document::openapi());
     let (api, document) = document.nest(BASE, api::router()).split_for_parts();
-    let document = openapi::complete(document);
-    let page = docs::page(&document);
+    let document = Arc::new(openapi::complete(document));
+    let page = Bytes::from(docs::page(&document).into_string());
     let routes = api
         .route("/backend/health/live", get(health::live))
         .route("/backend/health/ready", get(health::ready))
         .route("/backend/version", get(async || Json(version)))
-        .route("/backend/openapi.json", get(async move || Json(document)))
+        .route(
+            "/backend/openapi.json",
+            get(async move || Json(&*document).into_response()),
+        )
         .route(
             "/backend/docs",
-            get(async move || ([(CONTENT_SECURITY_POLICY, "default-src 'none'")], page)),
+            get(async move || {
+                (
+                    [(CONTENT_SECURITY_POLICY, "default-src 'none'")],
+                    Html(page),
+                )
+            }),
         );
     service_kit::guard(routes)
         .layer(middleware::from_fn(problem::explain))

@@ -10,7 +10,7 @@ use crate::{Validate, Violation};
 
 /// A user to add.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, expecting = "an object")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NewUser {
     /// Given name.
@@ -34,7 +34,7 @@ pub struct NewUser {
 
 /// The address of a user to add.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, expecting = "an object")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NewAddress {
     /// Digits and hyphens.
@@ -47,7 +47,7 @@ pub struct NewAddress {
 
 /// A user as it shall be. E-mails have paths of their own.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, expecting = "an object")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct UserUpdate {
     /// May be left out, since the path says it.
@@ -73,7 +73,7 @@ pub struct UserUpdate {
 
 /// An address as it shall be.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, expecting = "an object")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AddressUpdate {
     /// May be left out, since the path says it.
@@ -89,7 +89,7 @@ pub struct AddressUpdate {
 
 /// An e-mail to add.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, expecting = "an object")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NewEmail {
     /// The address itself.
@@ -99,7 +99,7 @@ pub struct NewEmail {
 
 /// An e-mail as it shall be.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, expecting = "an object")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct EmailUpdate {
     /// May be left out, since the path says it.

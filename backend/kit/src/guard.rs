@@ -14,7 +14,7 @@ use tower_http::timeout::TimeoutLayer;
 const BODY_LIMIT: usize = 64 * 1024;
 
 /// How long a request may take; less than the grace that is given to running requests when the process stops.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(8);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Bounds the body and the time of each request, and answers a panic with 500.
 pub fn guard<S: Clone + Send + Sync + 'static>(routes: Router<S>) -> Router<S> {

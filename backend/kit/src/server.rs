@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 use crate::{Environment, Misconfigured};
 
 /// How long running requests may go on after the signal to stop. ECS kills a container after 30 seconds.
-const GRACE: Duration = Duration::from_secs(10);
+const GRACE: Duration = Duration::from_secs(20);
 
 /// Where to listen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,9 +35,11 @@ pub async fn serve(listen: Listen, app: Router) -> io::Result<()> {
     let stop = stop_signal()?;
     let listener = TcpListener::bind(listen.0).await?;
     tracing::info!(address = %listener.local_addr()?, "listening");
+    let listener = listener.tap_io(without_delay);
 
     let (stopping, stopped) = oneshot::channel();
-    let server = axum::serve(listener.tap_io(without_delay), app).with_graceful_shutdown(async {
+    // A router by itself would be copied for every connection, with all its routes.
+    let server = axum::serve(listener, app.into_make_service()).with_graceful_shutdown(async {
         stop.await;
         tracing::info!("stopping");
         let _ = stopping.send(());

@@ -12,8 +12,8 @@ use super::{Argument, Error, Row, Value};
 /// A small instance of RDS allows about 80 connections for all clients together.
 const CONNECTIONS: u32 = 10;
 
-/// How long a request waits for a connection; less than the time-out of a request, so that its answer can say why.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long a request waits for a connection; less than callers wait for an answer.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Any number will do, as long as nothing else in the database uses it.
 const MIGRATION_LOCK: i64 = 7_465_926_113;

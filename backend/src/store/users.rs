@@ -143,7 +143,7 @@ pub(crate) async fn update(
 }
 
 pub(crate) async fn delete(session: &mut Session, user_id: i64) -> Result<User, Error> {
-    touch(session, user_id).await?;
+    hold(session, user_id).await?;
     let user = by_id(session, user_id).await?;
     session
         .execute("DELETE FROM usr WHERE user_id = $1", &[user_id.into()])

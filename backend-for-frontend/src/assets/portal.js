@@ -1,0 +1,43 @@
+"use strict";
+
+// Every button of the form works without this script, as a request of its own. With it the page stays where it is:
+// the form is sent in the background, and what comes back takes its place.
+
+const panel = () => document.getElementById("message-panel");
+
+function show(message) {
+  panel().className = "";
+  panel().textContent = message;
+}
+
+async function send(form, button) {
+  const answer = await fetch(form.action, {
+    method: "POST",
+    body: new URLSearchParams(new FormData(form, button)),
+  });
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  form.replaceWith(page.getElementById(form.id));
+  panel().className = page.getElementById("message-panel").className;
+  panel().textContent = page.getElementById("message-panel").textContent;
+}
+
+// Whoever uses a keyboard goes on where they were; after a removal, where the removed thing was.
+function restoreFocus(id) {
+  const form = document.getElementById("addUsersForm");
+  (document.getElementById(id) ?? form.querySelector("fieldset:last-of-type input")).focus();
+}
+
+document.addEventListener("submit", async (event) => {
+  const button = event.submitter;
+  if (event.target.id !== "addUsersForm" || button?.name !== "action") {
+    return;
+  }
+  event.preventDefault();
+  const unreachable = event.target.dataset.unreachable;
+  try {
+    await send(event.target, button);
+    restoreFocus(button.id);
+  } catch {
+    show(unreachable);
+  }
+});

@@ -1,0 +1,100 @@
+//! What every answer gets on its way out: headers that keep a browser safe, and a page where there is only a status.
+
+use axum::extract::Request;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use backend_api::Language;
+use maud::{Markup, html};
+
+use super::{layout, notice};
+use crate::caller;
+use crate::failure::Failure;
+
+/// Nothing is loaded from elsewhere, nothing inline, and nobody may frame the pages.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; \
+                      form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+const HEADERS: [(HeaderName, &str); 4] = [
+    (header::CONTENT_SECURITY_POLICY, POLICY),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (header::VARY, "accept-language"),
+];
+
+/// The layer that does it.
+pub(crate) async fn explain(request: Request, next: Next) -> Response {
+    let language = caller::language(request.headers());
+    let response = next.run(request).await;
+    let mut response = if is_bare_error(&response) {
+        explained(language, response)
+    } else {
+        response
+    };
+    for (name, value) in HEADERS {
+        response
+            .headers_mut()
+            .insert(name, HeaderValue::from_static(value));
+    }
+    // Pages show personal data; only the files that never change may be kept.
+    response
+        .headers_mut()
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+/// Pages and problem documents explain themselves; what routers, extractors and layers answer does not.
+fn is_bare_error(response: &Response) -> bool {
+    let media_type = response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .map_or(&b""[..], HeaderValue::as_bytes);
+    let is_plain = media_type.is_empty() || media_type.starts_with(b"text/plain");
+    (response.status().is_client_error() || response.status().is_server_error()) && is_plain
+}
+
+fn explained(language: Language, mut response: Response) -> Response {
+    let status = response.status();
+    let page = match response.extensions_mut().remove::<Failure>() {
+        Some(failure) => page(language, &notice::failed(language, &failure, &[]).text),
+        None => page(language, text(status, language)),
+    };
+    let (mut parts, _) = response.into_parts();
+    parts.headers.remove(header::CONTENT_LENGTH);
+    parts.headers.remove(header::CONTENT_TYPE);
+    (parts.status, parts.headers, page).into_response()
+}
+
+fn page(language: Language, text: &str) -> Markup {
+    let content = html! { p id="message-panel" role="alert" class="error" { (text) } };
+    layout::page(
+        language,
+        language.choose("That did not work", "エラー"),
+        &content,
+    )
+}
+
+fn text(status: StatusCode, language: Language) -> &'static str {
+    match status {
+        StatusCode::NOT_FOUND => {
+            language.choose("There is no such page.", "ページが見つかりません。")
+        }
+        StatusCode::METHOD_NOT_ALLOWED => language.choose(
+            "This page cannot be used like that.",
+            "このページではその操作はできません。",
+        ),
+        StatusCode::PAYLOAD_TOO_LARGE => language.choose(
+            "That was too much at once.",
+            "送信された内容が大きすぎます。",
+        ),
+        status if status.is_server_error() => language.choose(
+            "The service has a fault. Try again later.",
+            "障害が発生しました。しばらくしてから再試行してください。",
+        ),
+        _ => language.choose(
+            "The request was not understood.",
+            "リクエストを解釈できませんでした。",
+        ),
+    }
+}

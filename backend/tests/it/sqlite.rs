@@ -1,0 +1,65 @@
+//! The scenarios over SQLite.
+
+mod in_memory {
+    use crate::scenarios::scenarios;
+    use crate::service::Service;
+
+    scenarios!(Service::with_sample("sqlite::memory:"));
+}
+
+mod in_a_file {
+    use axum::http::StatusCode;
+    use tempfile::TempDir;
+
+    use crate::scenarios::{self, scenarios};
+    use crate::service::Service;
+
+    scenarios!(async {
+        let folder = TempDir::new().unwrap();
+        Service::with_sample(&url(folder.path()))
+            .await
+            .keeping(folder)
+    });
+
+    fn url(folder: &std::path::Path) -> String {
+        format!("sqlite:{}/users.db", folder.display())
+    }
+
+    #[tokio::test]
+    async fn users_outlive_the_service() {
+        let folder = TempDir::new().unwrap();
+        let service = Service::with_sample(&url(folder.path())).await;
+        service.send("DELETE /users/1", None).await;
+        drop(service);
+
+        let service = Service::with_sample(&url(folder.path())).await;
+        assert_eq!(service.get("/users/1").await.status, StatusCode::NOT_FOUND);
+        assert_eq!(service.get("/users/2").await.status, StatusCode::OK);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn two_instances_share_a_file() {
+        let folder = TempDir::new().unwrap();
+        let url = url(folder.path());
+        let instances = [
+            Service::with_sample(&url).await,
+            Service::with_sample(&url).await,
+        ];
+        let numbers = scenarios::add_side_by_side(&instances, 20).await;
+        assert_eq!(numbers, (3..23).collect::<Vec<_>>());
+    }
+}
+
+use axum::http::StatusCode;
+
+use crate::service::Service;
+
+#[tokio::test]
+async fn without_sample_data_the_tables_start_empty() {
+    let service = Service::with(&[]).await;
+    assert_eq!(service.get("/users").await.text, "[]");
+    assert_eq!(
+        service.get("/groups/0/users").await.status,
+        StatusCode::NOT_FOUND
+    );
+}
