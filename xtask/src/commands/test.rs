@@ -8,7 +8,11 @@ use self::parts::{PARTS, Part};
 use super::{Context, Entry, Report, setup, usage};
 use crate::console;
 use crate::error::Kind;
+use crate::image::Engine;
 use crate::process::{self, CommandLine};
+
+/// The variable that tells the tests where the images of the services are.
+const IMAGES_VARIABLE: &str = "XTASK_TEST_IMAGES";
 
 /// Run every test
 ///
@@ -86,16 +90,19 @@ impl Test {
         context: &Context,
         name: &str,
         packages: &[&str],
-        filters: &[String],
+        filters: &[&str],
         engine: Option<&engine::Engine>,
     ) -> Entry {
         let line = CommandLine::cargo()
             .args(["test", "--locked"])
             .args(packages.iter().flat_map(|package| ["--package", package]))
             .arg("--")
-            .args(filters.iter().flat_map(|filter| ["--skip", filter]));
+            .args(filters.iter().flat_map(|filter| ["--skip", *filter]));
         let run = process::succeed(&line, &context.workspace.root, |cargo| {
-            let cargo = process::without_cargo_variables(cargo);
+            let cargo = process::without_cargo_variables(cargo).env(
+                IMAGES_VARIABLE,
+                context.workspace.target_directory.join("images"),
+            );
             match engine {
                 Some(engine) => cargo.env("DOCKER_HOST", engine.address()),
                 None => cargo,
@@ -121,12 +128,12 @@ impl Test {
 }
 
 /// The filters of all parts that are not `ready`.
-fn left_out(ready: &[&Part]) -> Vec<String> {
+fn left_out(ready: &[&Part]) -> Vec<&'static str> {
     let is_ready = |part: &Part| ready.iter().any(|other| other.name == part.name);
     PARTS
         .iter()
         .filter(|part| !is_ready(part))
-        .map(Part::filter)
+        .map(|part| part.filter)
         .collect()
 }
 

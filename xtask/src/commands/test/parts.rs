@@ -4,8 +4,10 @@ use crate::process;
 
 /// Tests that share what they need.
 pub(crate) struct Part {
-    /// The part's name, and the module that its tests are in.
+    /// The part's name, as `--skip` takes it.
     pub(crate) name: &'static str,
+    /// What the names of its tests contain: the module that they are in.
+    pub(crate) filter: &'static str,
     /// The programs that its tests start.
     pub(crate) programs: &'static [&'static str],
     /// The Debian packages with those programs.
@@ -16,16 +18,19 @@ pub(crate) struct Part {
 pub(crate) const PARTS: [Part; 3] = [
     Part {
         name: "registry",
-        programs: &["docker-registry", "htpasswd"],
-        packages: &["docker-registry", "apache2-utils"],
+        filter: "with_registry::",
+        programs: &["docker-registry", "htpasswd", "openssl"],
+        packages: &["docker-registry", "apache2-utils", "openssl"],
     },
     Part {
         name: "skopeo",
+        filter: "with_skopeo::",
         programs: &["skopeo", "docker-registry"],
         packages: &["skopeo", "docker-registry"],
     },
     Part {
         name: "docker",
+        filter: "with_docker::",
         programs: &["docker", "dockerd", "docker-registry"],
         packages: &["docker.io", "docker-registry"],
     },
@@ -39,10 +44,5 @@ impl Part {
             .copied()
             .filter(|program| process::find(program).is_none())
             .collect()
-    }
-
-    /// What the names of the part's tests contain.
-    pub(crate) fn filter(&self) -> String {
-        format!("{}::", self.name)
     }
 }

@@ -1,0 +1,367 @@
+//! What users meet before anything is delivered: errors, hints, exit codes.
+
+use std::process::Stdio;
+
+use crate::support::{Ran, Sandbox};
+
+#[test]
+fn usage_errors_print_no_json() {
+    let sandbox = Sandbox::new();
+    for arguments in [
+        &[
+            "promote",
+            "backend",
+            "bff",
+            "--digest",
+            "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+        ][..],
+        &["promote", "--expect", "absent"],
+        &["rollback", "--to", "1.0.OLD"],
+        &[
+            "imagedefinitions",
+            "--environment",
+            "staging",
+            "--output",
+            "x",
+        ],
+        &["promote", "backend", "--digest", "sha256:12"],
+        &["promote", "backend", "--expect", "nothing"],
+        &["imagedefinitions", "backend"],
+        &["nonsense"],
+        &["build", "--engine", "podman"],
+        &["--timeout", "0", "build"],
+        &["test", "--skip", "nonsense"],
+    ] {
+        let ran = sandbox.run(arguments.iter().copied().chain(["--format", "json"]));
+        ran.fails(2, &[]);
+        assert_eq!(ran.stdout, "", "{arguments:?}");
+    }
+}
+
+#[test]
+fn an_unknown_service_is_answered_with_the_nearest_name() {
+    let sandbox = Sandbox::new();
+    sandbox
+        .run(["build", "backnd"])
+        .fails(4, &["backnd", "hint: did you mean `backend`?"]);
+    sandbox
+        .run(["build", "bbf"])
+        .fails(4, &["hint: did you mean `bff`?"]);
+    sandbox.run(["build", "payments"]).fails(
+        4,
+        &["hint: the services are: backend, backend-for-frontend"],
+    );
+    let object = sandbox.one(4, &["promote", "payments"]);
+    assert_eq!(object["error"]["kind"], "configuration");
+}
+
+#[test]
+fn a_missing_parameter_names_itself_its_source_and_the_line_to_add() {
+    let sandbox = Sandbox::new();
+    sandbox
+        .run(["--parameters", "env", "promote", "backend"])
+        .fails(
+            4,
+            &[
+                "BACKEND_IMAGE_REPO_NAME",
+                "the environment",
+                "hint: ",
+                "BACKEND_IMAGE_REPO_NAME: BACKEND_IMAGE_REPO_NAME",
+                "env.parameter-store",
+            ],
+        );
+    sandbox.edit(
+        "build/parameters.toml",
+        "local = \"oci:registry/backend\"\n",
+        "",
+    );
+    sandbox.run(["promote", "backend"]).fails(
+        4,
+        &["BACKEND_IMAGE_REPO_NAME", "build/parameters.toml", "hint: "],
+    );
+}
+
+#[test]
+fn auto_is_the_environment_in_codebuild_and_the_file_elsewhere() {
+    let sandbox = Sandbox::new().with("CODEBUILD_BUILD_ID", "project:1");
+    sandbox
+        .run(["staging-tag", "backend"])
+        .fails(4, &["it is not in the environment"]);
+    let sandbox = Sandbox::new();
+    sandbox.has_staged("one");
+    assert!(
+        sandbox
+            .ok(["staging-tag", "backend"])
+            .stderr
+            .contains("(from build/parameters.toml)")
+    );
+}
+
+#[test]
+fn malformed_parameters_are_named_with_what_is_wrong() {
+    for (name, value, word) in [
+        (
+            "BACKEND_IMAGE_REPO_NAME",
+            "App/Backend",
+            "is not a repository",
+        ),
+        ("BACKEND_IMAGE_REPO_NAME", "backend:1.0", "without a tag"),
+        (
+            "BACKEND_IMAGE_REPO_NAME",
+            "https://example.com/a",
+            "without a scheme",
+        ),
+        ("BACKEND_IMAGE_REPO_NAME", "", "is empty"),
+        ("BACKEND_IMAGE_REPO_NAME", "a\nb", "control character"),
+        (
+            "BACKEND_IMAGE_TAG_PRODUCTION",
+            "1.0 RELEASE",
+            "is not a tag",
+        ),
+        (
+            "BACKEND_IMAGE_TAG_PRODUCTION",
+            "1.0.SNAPSHOT",
+            "every push to staging would be a release",
+        ),
+        ("BACKEND_TESTED_DIGEST", "sha256:zz", "is not a digest"),
+    ] {
+        let sandbox = Sandbox::new().with(name, value);
+        sandbox.run(["promote", "backend"]).fails(4, &[name, word]);
+    }
+}
+
+#[test]
+fn two_services_under_one_tag_are_refused() {
+    let sandbox = Sandbox::new().with(
+        "BACKEND_FOR_FRONTEND_IMAGE_REPO_NAME",
+        "oci:registry/backend",
+    );
+    sandbox.has_staged("one");
+    sandbox
+        .run(["promote"])
+        .fails(4, &["backend and backend-for-frontend would both be"]);
+}
+
+#[test]
+fn wrong_metadata_is_named_by_file_and_key() {
+    for (file, from, to, words) in [
+        (
+            "backend/Cargo.toml",
+            "port = 8080",
+            "prot = 8080",
+            &["backend/Cargo.toml", "prot"][..],
+        ),
+        (
+            "backend/Cargo.toml",
+            "port = 8080",
+            "port = 99999",
+            &["backend/Cargo.toml", "99999"],
+        ),
+        (
+            "backend/Cargo.toml",
+            "port = 8080",
+            "port = 0",
+            &["backend/Cargo.toml", "`port`"],
+        ),
+        (
+            "backend/Cargo.toml",
+            "\"/backend\"",
+            "\"backend\"",
+            &["backend/Cargo.toml", "`context-path`"],
+        ),
+        (
+            "backend/Cargo.toml",
+            "[package.metadata",
+            "[[package.metadata",
+            &["backend/Cargo.toml"],
+        ),
+        (
+            "backend-for-frontend/Cargo.toml",
+            "[\"backend\"]",
+            "[\"orders\"]",
+            &["upstreams", "orders"],
+        ),
+        (
+            "backend-for-frontend/Cargo.toml",
+            "alias = \"bff\"",
+            "alias = \"backend\"",
+            &["share a name"],
+        ),
+        (
+            "backend/Cargo.toml",
+            "port = 8080",
+            "port = 8080\nupstreams = [\"backend-for-frontend\"]",
+            &["circle"],
+        ),
+        (
+            "Cargo.toml",
+            "target = \"x86_64",
+            "tarjet = \"x86_64",
+            &["Cargo.toml", "tarjet"],
+        ),
+        (
+            "Cargo.toml",
+            "x86_64-unknown-linux-gnu",
+            "x86_64-pc-windows-msvc",
+            &["Cargo.toml", "`target`"],
+        ),
+        (
+            "Cargo.toml",
+            "[workspace.metadata.delivery]",
+            "[workspace.metadata.x]",
+            &["[workspace.metadata.delivery]"],
+        ),
+        (
+            "Cargo.toml",
+            "members = [\"backend\",",
+            "members = [\"back*\",",
+            &["pattern"],
+        ),
+        (
+            "build/parameters.toml",
+            "secret = true",
+            "secrt = true",
+            &["build/parameters.toml", "secrt"],
+        ),
+    ] {
+        let sandbox = Sandbox::new();
+        sandbox.edit(file, from, to);
+        sandbox.run(["params", "list"]).fails(4, words);
+    }
+}
+
+#[test]
+fn outside_of_a_workspace_the_folder_is_named() {
+    let sandbox = Sandbox::new();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let mut command = sandbox.command(["build"]);
+    Ran::from(command.current_dir(elsewhere.path()).output().unwrap())
+        .fails(4, &["Cargo workspace"]);
+}
+
+#[test]
+fn the_target_directory_is_cargos() {
+    let mut sandbox = Sandbox::new();
+    sandbox.has_staged("one");
+    sandbox.write(
+        ".cargo/config.toml",
+        "[build]\ntarget-dir = \"elsewhere\"\n",
+    );
+    sandbox.run(["promote", "backend"]).fails(5, &[]);
+    std::fs::rename(sandbox.path("target"), sandbox.path("elsewhere")).unwrap();
+    sandbox.ok(["promote", "backend"]);
+    assert!(
+        sandbox
+            .path("elsewhere/delivery/production/backend/imageDetail.json")
+            .exists()
+    );
+    sandbox.set(
+        "CARGO_TARGET_DIR",
+        sandbox.path("third").display().to_string(),
+    );
+    sandbox.run(["promote", "backend"]).fails(5, &[]);
+}
+
+#[test]
+fn a_command_works_in_every_folder_of_the_workspace() {
+    let sandbox = Sandbox::new();
+    sandbox.has_staged("one");
+    let mut command = sandbox.command(["promote", "backend"]);
+    let ran = Ran::from(
+        command
+            .current_dir(sandbox.path("backend"))
+            .output()
+            .unwrap(),
+    );
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert!(
+        sandbox
+            .path("target/delivery/production/backend/imageDetail.json")
+            .exists()
+    );
+}
+
+#[test]
+fn what_was_not_built_is_not_found() {
+    let sandbox = Sandbox::new();
+    sandbox
+        .run(["staging-tag", "backend"])
+        .fails(5, &["hint: cargo xtask build backend"]);
+    sandbox
+        .run(["promote", "backend"])
+        .fails(5, &["hint: cargo xtask staging-tag backend"]);
+}
+
+#[test]
+fn parameters_are_listed_and_secrets_are_masked() {
+    let sandbox = Sandbox::new()
+        .with("DOCKER_PASSWORD", "canary")
+        .with("BACKEND_DATABASE_URL_STAGING", "postgres://canary@x/y");
+    let ran = sandbox.ok(["params", "list"]);
+    assert!(
+        ran.stdout.contains(
+            "BACKEND_IMAGE_REPO_NAME = oci:registry/backend (from build/parameters.toml)"
+        ),
+        "{}",
+        ran.stdout
+    );
+    assert!(
+        ran.stdout
+            .contains("DOCKER_PASSWORD = ******** (from the environment)"),
+        "{}",
+        ran.stdout
+    );
+    assert!(!format!("{ran:?}").contains("canary"));
+    let json = sandbox.run(["params", "list", "--format", "json", "-v"]);
+    assert!(!format!("{json:?}").contains("canary"));
+}
+
+#[test]
+fn the_check_of_the_parameters_finds_what_is_wrong() {
+    Sandbox::new().ok(["params", "check"]);
+    let sandbox = Sandbox::new()
+        .with("SERVICE_DNS_STAGING", "backend.example.com")
+        .with("BACKEND_IMAGE_TAG_STAGING", "");
+    let objects = sandbox.json(4, &["params", "check"]);
+    let failed: Vec<_> = objects
+        .iter()
+        .filter(|object| object["outcome"] == "failed")
+        .map(|object| object["name"].clone())
+        .collect();
+    assert_eq!(failed, ["BACKEND_IMAGE_TAG_STAGING", "SERVICE_DNS_STAGING"]);
+}
+
+#[test]
+fn an_interrupt_ends_with_130_and_leaves_nothing_half_done() {
+    let sandbox = Sandbox::new();
+    sandbox.has_staged("one");
+    // A layout that is locked by somebody else keeps the command waiting.
+    let lock =
+        xtask::files::FolderLock::exclusive(&sandbox.path("target/registry/backend")).unwrap();
+    let mut command = sandbox.command(["promote", "backend", "--verbose"]);
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    wait_for_line(&mut child, "nobody says that it was tested");
+    let killed = std::process::Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(killed.success());
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    drop(lock);
+    sandbox.ok(["promote", "backend"]);
+}
+
+/// Reads standard error until a line has `word`.
+fn wait_for_line(child: &mut std::process::Child, word: &str) {
+    use std::io::BufRead as _;
+    let stderr = child.stderr.as_mut().unwrap();
+    let mut lines = std::io::BufReader::new(stderr).lines();
+    assert!(
+        lines.any(|line| line.unwrap().contains(word)),
+        "the command never said {word:?}"
+    );
+}

@@ -1,0 +1,559 @@
+//! Promotion where everything lies on disk.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+use serde_json::json;
+use xtask::registry::Repository as _;
+
+use crate::support::image::{Image, layout, write_index};
+use crate::support::{SERVICES, Sandbox};
+
+const ABSENT: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+/// What a tag of a service's repository points at.
+fn tag(sandbox: &Sandbox, service: &str, tag: &str) -> Option<String> {
+    let layout = layout(&sandbox.path(&format!("target/registry/{service}")));
+    layout
+        .resolve(&tag.parse().unwrap())
+        .unwrap()
+        .map(|digest| digest.to_string())
+}
+
+#[test]
+fn a_promotion_points_the_tag_and_writes_the_records() {
+    let sandbox = Sandbox::new();
+    let digest = sandbox.has_staged("one").to_string();
+
+    let object = sandbox.one(
+        0,
+        &["promote-to-production", "backend", "--digest", &digest],
+    );
+    assert_eq!(object["service"], "backend");
+    assert_eq!(object["outcome"], "promoted");
+    assert_eq!(object["repository"], "oci:registry/backend");
+    assert_eq!(object["tag"], "1.0.RELEASE");
+    assert_eq!(object["digest"], json!(digest));
+    assert_eq!(object["previous"], json!(null));
+    assert_eq!(object["requests"], 0);
+    assert_eq!(
+        tag(&sandbox, "backend", "1.0.RELEASE"),
+        Some(digest.clone())
+    );
+
+    let detail = format!(r#"{{"ImageURI":"oci:registry/backend@{digest}"}}"#);
+    assert_eq!(
+        sandbox.record("production", "backend", "imageDetail.json"),
+        detail
+    );
+    let promotion: serde_json::Value =
+        serde_json::from_str(&sandbox.record("production", "backend", "promotion.json")).unwrap();
+    assert_eq!(promotion["digest"], json!(digest));
+    assert_eq!(
+        promotion["commit"],
+        "0123456789abcdef0123456789abcdef01234567"
+    );
+    assert_eq!(promotion["previous"], json!(null));
+
+    let again = sandbox.one(0, &["promote", "backend", "--digest", &digest]);
+    assert_eq!(again["outcome"], "unchanged");
+    let kept: serde_json::Value =
+        serde_json::from_str(&sandbox.record("production", "backend", "promotion.json")).unwrap();
+    assert_eq!(
+        kept["commit"], promotion["commit"],
+        "a repeated promotion forgets nothing"
+    );
+}
+
+#[test]
+fn staging_gets_the_tag_and_the_tag_of_the_commit() {
+    let sandbox = Sandbox::new();
+    let digest = sandbox.has_staged("one").to_string();
+    assert_eq!(
+        tag(&sandbox, "backend", "1.0.SNAPSHOT"),
+        Some(digest.clone())
+    );
+    assert_eq!(
+        tag(&sandbox, "backend", "1.0.SNAPSHOT-0123456789ab"),
+        Some(digest)
+    );
+    assert_eq!(
+        sandbox.one(0, &["staging-tag", "backend"])["outcome"],
+        "unchanged"
+    );
+}
+
+#[test]
+fn a_displaced_image_is_kept_and_rolled_back_to() {
+    let sandbox = Sandbox::new();
+    let first = sandbox.has_staged("first").to_string();
+    sandbox.ok(["promote", "backend", "--digest", &first]);
+    let second = sandbox.has_staged("second").to_string();
+    let object = sandbox.one(0, &["promote", "backend", "--digest", &second]);
+    assert_eq!(object["previous"], json!(first));
+    assert_eq!(
+        tag(&sandbox, "backend", "1.0.RELEASE-previous"),
+        Some(first.clone())
+    );
+
+    let dry = sandbox.one(0, &["rollback", "backend", "--dry-run"]);
+    assert_eq!(dry["outcome"], "planned");
+    assert_eq!(
+        tag(&sandbox, "backend", "1.0.RELEASE"),
+        Some(second.clone())
+    );
+
+    let back = sandbox.ok(["rollback", "backend"]);
+    assert_eq!(back.line(), first);
+    assert!(
+        back.stderr.contains("aws ecs update-service"),
+        "{}",
+        back.stderr
+    );
+    assert_eq!(tag(&sandbox, "backend", "1.0.RELEASE"), Some(first.clone()));
+    assert_eq!(
+        tag(&sandbox, "backend", "1.0.RELEASE-previous"),
+        Some(second.clone())
+    );
+    assert!(
+        sandbox
+            .record("production", "backend", "imageDetail.json")
+            .contains(&first)
+    );
+
+    assert_eq!(
+        sandbox.one(0, &["rollback", "backend", "--to", &second])["outcome"],
+        "rolled-back"
+    );
+    assert_eq!(
+        sandbox.one(0, &["rollback", "backend", "--to", &second])["outcome"],
+        "unchanged"
+    );
+    assert_eq!(
+        tag(&sandbox, "backend", "1.0.RELEASE-previous"),
+        Some(first)
+    );
+    sandbox
+        .run(["rollback", "backend", "--to", "9.9.RELEASE"])
+        .fails(5, &["9.9.RELEASE"]);
+}
+
+#[test]
+fn without_a_previous_image_there_is_nothing_to_roll_back_to() {
+    let sandbox = Sandbox::new();
+    sandbox
+        .run(["rollback", "backend"])
+        .fails(5, &["oci:registry/backend:1.0.RELEASE"]);
+    let digest = sandbox.has_staged("one").to_string();
+    sandbox.ok(["promote", "backend", "--digest", &digest]);
+    sandbox
+        .run(["rollback", "backend"])
+        .fails(5, &["1.0.RELEASE-previous", "hint: ", "--to"]);
+}
+
+#[test]
+fn a_dry_run_changes_nothing() {
+    let sandbox = Sandbox::new();
+    let digest = sandbox.has_staged("one").to_string();
+    let object = sandbox.one(0, &["promote", "backend", "--digest", &digest, "--dry-run"]);
+    assert_eq!(object["outcome"], "planned");
+    assert_eq!(tag(&sandbox, "backend", "1.0.RELEASE"), None);
+    assert!(!sandbox.path("target/delivery/production").exists());
+}
+
+#[test]
+fn an_expectation_that_does_not_hold_is_a_race() {
+    let sandbox = Sandbox::new();
+    let first = sandbox.has_staged("first").to_string();
+    sandbox
+        .run(["promote", "backend", "--digest", &first, "--expect", ABSENT])
+        .fails(8, &["does not exist", ABSENT]);
+    sandbox.ok([
+        "promote", "backend", "--digest", &first, "--expect", "absent",
+    ]);
+    let second = sandbox.has_staged("second").to_string();
+    sandbox
+        .run([
+            "promote", "backend", "--digest", &second, "--expect", "absent",
+        ])
+        .fails(8, &[&first]);
+    sandbox.ok([
+        "promote", "backend", "--digest", &second, "--expect", &first,
+    ]);
+    // What was expected no longer holds, but what was wanted does.
+    assert_eq!(
+        sandbox.one(
+            0,
+            &[
+                "promote", "backend", "--digest", &second, "--expect", &first
+            ]
+        )["outcome"],
+        "unchanged"
+    );
+}
+
+#[test]
+fn an_immutable_tag_is_set_once() {
+    let sandbox = Sandbox::new();
+    sandbox.edit(
+        "backend/Cargo.toml",
+        "port = 8080",
+        "port = 8080\nproduction-tag = \"immutable\"",
+    );
+    let first = sandbox.has_staged("first").to_string();
+    sandbox.ok(["promote", "backend", "--digest", &first]);
+    assert_eq!(
+        sandbox.one(0, &["promote", "backend", "--digest", &first])["outcome"],
+        "unchanged"
+    );
+    let second = sandbox.has_staged("second").to_string();
+    sandbox
+        .run(["promote", "backend", "--digest", &second])
+        .fails(3, &["immutable", "hint: raise the version"]);
+    assert_eq!(tag(&sandbox, "backend", "1.0.RELEASE"), Some(first));
+    assert_eq!(tag(&sandbox, "backend", "1.0.RELEASE-previous"), None);
+    sandbox
+        .run(["rollback", "backend"])
+        .fails(3, &["immutable"]);
+}
+
+#[test]
+fn where_one_plan_fails_nothing_is_promoted() {
+    let sandbox = Sandbox::new().with("BACKEND_TESTED_DIGEST", ABSENT);
+    sandbox.has_staged("one");
+    let objects = sandbox.json(5, &["promote-to-production"]);
+    assert_eq!(objects[0]["outcome"], "failed");
+    assert_eq!(objects[0]["error"]["kind"], "not-found");
+    assert_eq!(objects[1]["outcome"], "planned");
+    for service in SERVICES {
+        assert_eq!(tag(&sandbox, service, "1.0.RELEASE"), None);
+    }
+    assert!(!sandbox.path("target/delivery/production").exists());
+}
+
+#[test]
+fn results_keep_the_order_of_the_arguments() {
+    let sandbox = Sandbox::new();
+    sandbox.has_staged("one");
+    let names = |objects: Vec<serde_json::Value>| {
+        objects
+            .into_iter()
+            .map(|object| object["service"].clone())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        names(sandbox.json(0, &["promote", "bff", "backend", "bff"])),
+        ["backend-for-frontend", "backend"]
+    );
+    assert_eq!(names(sandbox.json(0, &["promote"])), SERVICES);
+}
+
+#[test]
+fn the_digest_is_the_tested_one_even_where_staging_has_moved_on() {
+    let mut sandbox = Sandbox::new();
+    let tested = sandbox.has_staged("tested").to_string();
+    sandbox.has_staged("later");
+    sandbox.set("BACKEND_TESTED_DIGEST", &tested);
+    let ran = sandbox.ok(["promote", "backend"]);
+    assert_eq!(ran.line(), tested);
+    assert!(
+        ran.stderr.contains("as BACKEND_TESTED_DIGEST says"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
+fn an_untested_digest_is_taken_with_a_warning_but_never_in_codebuild() {
+    let mut sandbox = Sandbox::new();
+    let digest = sandbox.has_staged("one").to_string();
+    let ran = sandbox.ok(["promote", "backend"]);
+    assert_eq!(ran.line(), digest);
+    assert!(
+        ran.stderr.contains("nobody says that it was tested"),
+        "{}",
+        ran.stderr
+    );
+    sandbox.set("CODEBUILD_BUILD_ID", "project:1");
+    sandbox
+        .run(["--parameters", "local", "promote", "backend"])
+        .fails(4, &["BACKEND_TESTED_DIGEST"]);
+    sandbox.set("BACKEND_TESTED_DIGEST", "");
+    sandbox
+        .run(["--parameters", "local", "promote", "backend"])
+        .fails(4, &["BACKEND_TESTED_DIGEST", "empty"]);
+}
+
+#[test]
+fn an_image_from_a_dirty_tree_warns_nobody_on_disk() {
+    let sandbox = Sandbox::new();
+    let dirty = Image {
+        revision: "0123456789abcdef0123456789abcdef01234567-dirty",
+        ..Image::new("dirty")
+    };
+    let digest = sandbox.has_built("backend", dirty).to_string();
+    sandbox.ok(["staging-tag", "backend"]);
+    assert_eq!(
+        tag(&sandbox, "backend", "1.0.SNAPSHOT-0123456789ab-dirty"),
+        Some(digest.clone())
+    );
+    sandbox.ok(["promote", "backend", "--digest", &digest]);
+}
+
+#[test]
+fn image_definitions_name_the_tag_or_the_digest() {
+    let mut sandbox = Sandbox::new();
+    sandbox
+        .run([
+            "imagedefinitions",
+            "backend",
+            "--environment",
+            "production",
+            "--by-digest",
+        ])
+        .fails(
+            5,
+            &[
+                "imageDetail.json",
+                "hint: cargo xtask promote-to-production backend",
+            ],
+        );
+    let digest = sandbox.has_staged("one").to_string();
+    sandbox.ok(["promote"]);
+    let ran = sandbox.ok(["imagedefinitions", "--environment", "production"]);
+    assert_eq!(ran.stdout.lines().count(), 2);
+    assert_eq!(
+        sandbox.record(
+            "production",
+            "backend-for-frontend",
+            "imagedefinitions.json"
+        ),
+        r#"[{"name":"mynavi-sample-continuous-delivery-bff-production","imageUri":"oci:registry/backend-for-frontend:1.0.RELEASE"}]"#
+    );
+    sandbox.ok([
+        "imagedefinitions",
+        "backend",
+        "--environment",
+        "production",
+        "--by-digest",
+        "--output",
+        "out.json",
+    ]);
+    let expected = format!(
+        r#"[{{"name":"mynavi-sample-continuous-delivery-backend-production","imageUri":"oci:registry/backend@{digest}"}}]"#
+    );
+    assert_eq!(sandbox.read("out.json"), expected);
+    // A record of another repository is not believed.
+    sandbox.set("BACKEND_IMAGE_REPO_NAME", "debugroom/mynavi-sample-backend");
+    sandbox
+        .run([
+            "imagedefinitions",
+            "backend",
+            "--environment",
+            "production",
+            "--by-digest",
+        ])
+        .fails(5, &["imageDetail.json"]);
+    sandbox.ok(["imagedefinitions", "backend", "--environment", "production"]);
+    assert_eq!(
+        sandbox.record("production", "backend", "imagedefinitions.json"),
+        r#"[{"name":"mynavi-sample-continuous-delivery-backend-production","imageUri":"debugroom/mynavi-sample-backend:1.0.RELEASE"}]"#
+    );
+}
+
+#[test]
+fn an_index_is_promoted_whole() {
+    let sandbox = Sandbox::new();
+    let built = layout(&sandbox.path("target/images/backend"));
+    let index = write_index(&built);
+    built
+        .put_manifest(
+            &"built".parse::<xtask::oci::Tag>().as_ref().unwrap().into(),
+            &index,
+        )
+        .unwrap();
+    sandbox.ok(["staging-tag", "backend"]);
+    let object = sandbox.one(
+        0,
+        &[
+            "promote",
+            "backend",
+            "--digest",
+            &index.digest().to_string(),
+        ],
+    );
+    assert_eq!(object["outcome"], "promoted");
+    let target = layout(&sandbox.path("target/registry/backend"));
+    assert_eq!(
+        target.manifest(&index.digest()).unwrap().unwrap().bytes(),
+        index.bytes()
+    );
+}
+
+#[test]
+fn production_can_have_a_repository_of_its_own() {
+    let sandbox = Sandbox::new().with(
+        "BACKEND_IMAGE_REPO_NAME_PRODUCTION",
+        "oci:registry/released",
+    );
+    sandbox.edit(
+        "backend/Cargo.toml",
+        "port = 8080",
+        "port = 8080\nproduction-repository = true",
+    );
+    let digest = sandbox.has_staged("one").to_string();
+    let object = sandbox.one(0, &["promote", "backend", "--digest", &digest]);
+    assert_eq!(object["repository"], "oci:registry/released");
+    assert_eq!(
+        tag(&sandbox, "released", "1.0.RELEASE"),
+        Some(digest.clone())
+    );
+    assert_eq!(
+        tag(&sandbox, "released", "1.0.SNAPSHOT-0123456789ab"),
+        Some(digest)
+    );
+    assert_eq!(tag(&sandbox, "backend", "1.0.RELEASE"), None);
+}
+
+#[test]
+fn a_broken_layout_is_told_and_nothing_is_promoted() {
+    let break_it: [(&str, fn(&Sandbox, &str)); 4] = [
+        ("missing", |sandbox, blob| {
+            fs::remove_file(sandbox.path(blob)).unwrap()
+        }),
+        ("has the digest", |sandbox, blob| sandbox.write(blob, "{}")),
+        ("no index of an OCI layout", |sandbox, _| {
+            sandbox.write("target/registry/backend/index.json", "<html>")
+        }),
+        ("no index of an OCI layout", |sandbox, _| {
+            sandbox.write("target/registry/backend/index.json", "")
+        }),
+    ];
+    for (word, break_it) in break_it {
+        let sandbox = Sandbox::new();
+        let digest = sandbox.has_staged("one");
+        break_it(
+            &sandbox,
+            &format!("target/registry/backend/blobs/sha256/{}", digest.hex()),
+        );
+        sandbox
+            .run(["promote", "backend", "--digest", &digest.to_string()])
+            .fails(1, &[word]);
+        assert!(!sandbox.path("target/delivery/production").exists());
+    }
+}
+
+#[test]
+fn an_image_with_a_missing_layer_is_not_promoted() {
+    let sandbox = Sandbox::new();
+    let digest = sandbox.has_staged("one");
+    let target = layout(&sandbox.path("target/registry/backend"));
+    let manifest = target.manifest(&digest).unwrap().unwrap();
+    let xtask::oci::Content::Image { blobs } = manifest.content() else {
+        panic!("an image is no index");
+    };
+    fs::remove_file(sandbox.path(&format!(
+        "target/registry/backend/blobs/sha256/{}",
+        blobs[1].digest.hex()
+    )))
+    .unwrap();
+    sandbox
+        .run(["promote", "backend", "--digest", &digest.to_string()])
+        .fails(1, &["broken", &blobs[1].digest.hex()]);
+    assert_eq!(tag(&sandbox, "backend", "1.0.RELEASE"), None);
+}
+
+#[test]
+fn commands_at_once_on_one_layout_leave_it_whole() {
+    let sandbox = Sandbox::new();
+    let digests = ["a", "b", "c", "d"].map(|content| sandbox.has_staged(content).to_string());
+    let children: Vec<_> = (0..12)
+        .map(|index| {
+            let mut command =
+                sandbox.command(["promote", "backend", "--digest", &digests[index % 4]]);
+            command
+                .stdout(std::process::Stdio::null())
+                .stderr(std::process::Stdio::null());
+            command.spawn().unwrap()
+        })
+        .collect();
+    for mut child in children {
+        let code = child.wait().unwrap().code();
+        assert!(
+            matches!(code, Some(0 | 8)),
+            "promoted or raced, not {code:?}"
+        );
+    }
+    assert!(digests.contains(&tag(&sandbox, "backend", "1.0.RELEASE").unwrap()));
+    // Whatever won, the tags are all there and the next command works.
+    assert_eq!(
+        tag(&sandbox, "backend", "1.0.SNAPSHOT"),
+        Some(digests[3].clone())
+    );
+    sandbox.ok(["promote", "backend", "--digest", &digests[0]]);
+}
+
+#[test]
+fn a_disk_that_is_full_loses_nothing() {
+    let mut sandbox = Sandbox::new();
+    let first = sandbox.has_staged("first").to_string();
+    sandbox.ok(["promote", "backend", "--digest", &first]);
+    let second = sandbox.has_staged("second").to_string();
+    // Every file that the tool writes may have so many bytes: writing more fails as on a full disk.
+    let script = format!(
+        "ulimit -f 0; trap '' XFSZ; exec {} promote backend --digest {second}",
+        env!("CARGO_BIN_EXE_xtask")
+    );
+    sandbox.set("BASH_ENV", "");
+    let mut command = sandbox.command::<&str>([]);
+    let environment: Vec<_> = command
+        .get_envs()
+        .map(|(name, value)| (name.to_owned(), value.unwrap().to_owned()))
+        .collect();
+    command = std::process::Command::new("bash");
+    command
+        .args(["-c", &script])
+        .current_dir(sandbox.root())
+        .env_clear()
+        .envs(environment);
+    let ran = crate::support::Ran::from(command.output().unwrap());
+    ran.fails(1, &["writing"]);
+    assert_eq!(tag(&sandbox, "backend", "1.0.RELEASE"), Some(first));
+    assert_eq!(
+        sandbox.one(0, &["promote", "backend", "--digest", &second])["outcome"],
+        "promoted"
+    );
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_named() {
+    let sandbox = Sandbox::new();
+    let digest = sandbox.has_staged("one").to_string();
+    // A file where a folder is due fails for everybody, root included.
+    fs::create_dir_all(sandbox.path("target/delivery")).unwrap();
+    sandbox.write("target/delivery/production", "in the way");
+    sandbox
+        .run(["promote", "backend", "--digest", &digest])
+        .fails(1, &["target/delivery/production/backend"]);
+    fs::remove_file(sandbox.path("target/delivery/production")).unwrap();
+    assert_eq!(
+        sandbox.one(0, &["promote", "backend", "--digest", &digest])["outcome"],
+        "unchanged"
+    );
+    assert!(
+        sandbox
+            .record("production", "backend", "imageDetail.json")
+            .contains(&digest)
+    );
+}
+
+#[test]
+fn files_are_readable_by_others() {
+    let sandbox = Sandbox::new();
+    sandbox.has_staged("one");
+    let mode = fs::metadata(sandbox.path("target/registry/backend/index.json"))
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o044, 0o044);
+}

@@ -1,0 +1,360 @@
+//! Promotion in Debian's `docker-registry`.
+
+use serde_json::json;
+use xtask::oci::{MediaType, Target};
+use xtask::registry::Repository as _;
+
+use crate::support::Sandbox;
+use crate::support::image::{Image, layout, write_index};
+use crate::support::registry::Registry;
+use crate::support::token_server::{PASSWORD, TokenServer, USER};
+
+const ABSENT: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+/// A sandbox whose backend lives in `registry`.
+fn sandbox(registry: &Registry) -> Sandbox {
+    Sandbox::new().with("BACKEND_IMAGE_REPO_NAME", registry.repository("app"))
+}
+
+/// Tags an image with that content for staging and gives its digest.
+fn stage(sandbox: &Sandbox, content: &str) -> String {
+    sandbox.has_built("backend", Image::new(content));
+    sandbox.ok(["staging-tag", "backend"]).line().to_owned()
+}
+
+#[test]
+fn four_requests_for_a_new_tag_one_when_done_seven_for_a_displaced_one() {
+    let registry = Registry::open();
+    let sandbox = sandbox(&registry);
+    let first = stage(&sandbox, "first");
+    let second = stage(&sandbox, "second");
+    let promote = |digest: &str| {
+        sandbox.one(
+            0,
+            &[
+                "--parameters",
+                "local",
+                "promote-to-production",
+                "backend",
+                "--digest",
+                digest,
+            ],
+        )
+    };
+
+    let before = registry.requests().len();
+    let new = promote(&first);
+    assert_eq!(
+        (&new["outcome"], &new["requests"], &new["auth_requests"]),
+        (&json!("promoted"), &json!(4), &json!(0))
+    );
+    let asked = registry.requests();
+    let methods: Vec<_> = asked[before..]
+        .iter()
+        .map(|request| request.split(' ').next().unwrap())
+        .collect();
+    assert_eq!(methods, ["HEAD", "GET", "PUT", "HEAD"]);
+
+    let again = promote(&first);
+    assert_eq!(
+        (&again["outcome"], &again["requests"], &again["previous"]),
+        (&json!("unchanged"), &json!(1), &json!(null))
+    );
+
+    let displacing = promote(&second);
+    assert_eq!(
+        (&displacing["requests"], &displacing["previous"]),
+        (&json!(7), &json!(first))
+    );
+    assert!(
+        !registry.requests()[before..]
+            .iter()
+            .any(|request| request.contains("/blobs/")),
+        "no blob bytes"
+    );
+    assert_eq!(
+        registry.requests().len() - before,
+        12,
+        "what is reported is what the registry saw"
+    );
+
+    assert_eq!(sandbox.ok(["rollback", "backend"]).line(), first);
+    assert_eq!(
+        sandbox.one(0, &["promote", "backend", "--digest", &first])["outcome"],
+        "unchanged"
+    );
+    assert_eq!(
+        sandbox.one(0, &["rollback", "backend"])["previous"],
+        json!(first)
+    );
+}
+
+#[test]
+fn a_dry_run_reads_only() {
+    let registry = Registry::open();
+    let sandbox = sandbox(&registry);
+    let digest = stage(&sandbox, "one");
+    let before = registry.requests().len();
+    let object = sandbox.one(0, &["promote", "backend", "--digest", &digest, "--dry-run"]);
+    assert_eq!(
+        (&object["outcome"], &object["requests"]),
+        (&json!("planned"), &json!(2))
+    );
+    assert!(
+        registry.requests()[before..]
+            .iter()
+            .all(|request| request.starts_with("HEAD") || request.starts_with("GET"))
+    );
+}
+
+#[test]
+fn what_is_not_there_is_not_found() {
+    let registry = Registry::open();
+    let sandbox = sandbox(&registry);
+    sandbox
+        .run(["promote", "backend", "--digest", ABSENT])
+        .fails(5, &[ABSENT, "hint: "]);
+    sandbox
+        .run(["promote", "backend"])
+        .fails(5, &["1.0.SNAPSHOT"]);
+    sandbox
+        .run(["rollback", "backend"])
+        .fails(5, &["1.0.RELEASE"]);
+}
+
+#[test]
+fn both_docker_and_oci_manifests_keep_their_bytes() {
+    let registry = Registry::open();
+    let sandbox = sandbox(&registry);
+    for media_type in [MediaType::OciManifest, MediaType::DockerManifest] {
+        let image = Image {
+            media_type,
+            ..Image::new(media_type.name())
+        };
+        let digest = sandbox.has_built("backend", image).to_string();
+        assert_eq!(sandbox.ok(["staging-tag", "backend"]).line(), digest);
+        assert_eq!(
+            sandbox
+                .ok(["promote", "backend", "--digest", &digest])
+                .line(),
+            digest
+        );
+    }
+}
+
+#[test]
+fn a_two_platform_index_is_promoted_whole() {
+    let registry = Registry::open();
+    let sandbox = sandbox(&registry);
+    let built = layout(&sandbox.path("target/images/backend"));
+    let index = write_index(&built);
+    built
+        .put_manifest(&Target::Tag("built".parse().unwrap()), &index)
+        .unwrap();
+    let digest = index.digest().to_string();
+    assert_eq!(sandbox.ok(["staging-tag", "backend"]).line(), digest);
+    let object = sandbox.one(0, &["promote", "backend", "--digest", &digest]);
+    assert_eq!(
+        (&object["outcome"], &object["requests"], &object["digest"]),
+        (&json!("promoted"), &json!(4), &json!(digest))
+    );
+}
+
+#[test]
+fn an_account_is_asked_for_and_its_password_is_nowhere() {
+    let registry = Registry::with_password("canary-password");
+    let mut sandbox = sandbox(&registry);
+    sandbox.has_built("backend", Image::new("one"));
+    sandbox
+        .run(["staging-tag", "backend"])
+        .fails(6, &["hint: ", "DOCKER_USER"]);
+
+    sandbox.set("DOCKER_USER", "tester");
+    sandbox.set("DOCKER_PASSWORD", "canary-password");
+    sandbox
+        .run(["staging-tag", "backend"])
+        .fails(4, &["DOCKER_REPO"]);
+    sandbox.set("DOCKER_REPO", format!("http://{}/v2/", registry.host()));
+    let ran = sandbox.ok(["staging-tag", "backend", "--verbose"]);
+    let promoted = sandbox.one(0, &["promote", "backend", "--digest", ran.line()]);
+    assert_eq!(
+        (&promoted["requests"], &promoted["auth_requests"]),
+        (&json!(4), &json!(1))
+    );
+
+    // An account of another registry stays at home.
+    sandbox.set("DOCKER_REPO", "https://index.docker.io/v1/");
+    sandbox.run(["staging-tag", "backend"]).fails(6, &[]);
+
+    sandbox.set("DOCKER_REPO", registry.host());
+    sandbox.set("DOCKER_PASSWORD", "canary-wrong");
+    let denied = sandbox.run(["staging-tag", "backend", "--verbose"]);
+    denied.fails(6, &["as \"tester\"", &registry.repository("app")]);
+    assert!(!format!("{ran:?}{denied:?}").contains("canary"));
+}
+
+#[test]
+fn dockers_configuration_and_its_helpers_serve_as_well() {
+    let registry = Registry::with_password("secret");
+    let mut sandbox = sandbox(&registry);
+    sandbox.has_built("backend", Image::new("one"));
+    let host = registry.host();
+    let auth = "dGVzdGVyOnNlY3JldA=="; // tester:secret
+    sandbox.write(
+        "home/.docker/config.json",
+        format!(r#"{{"auths":{{"{host}":{{"auth":"{auth}"}}}}}}"#),
+    );
+    sandbox.ok(["staging-tag", "backend"]);
+
+    sandbox.write(
+        "docker/config.json",
+        format!(r#"{{"credHelpers":{{"{host}":"test"}}}}"#),
+    );
+    sandbox.set(
+        "DOCKER_CONFIG",
+        sandbox.path("docker").display().to_string(),
+    );
+    sandbox
+        .run(["staging-tag", "backend"])
+        .fails(1, &["docker-credential-test"]);
+    helper(
+        &mut sandbox,
+        r#"read server; echo "{\"ServerURL\":\"$server\",\"Username\":\"tester\",\"Secret\":\"secret\"}""#,
+    );
+    sandbox.ok(["staging-tag", "backend"]);
+    helper(&mut sandbox, "echo 'the vault is sealed'; exit 1");
+    sandbox
+        .run(["staging-tag", "backend"])
+        .fails(6, &["the vault is sealed"]);
+    helper(
+        &mut sandbox,
+        "echo 'credentials not found in native keychain'; exit 1",
+    );
+    sandbox
+        .run(["staging-tag", "backend"])
+        .fails(6, &["DOCKER_USER"]);
+    sandbox.write("docker/config.json", "{\"auths\": canary");
+    let ran = sandbox.run(["staging-tag", "backend"]);
+    ran.fails(4, &["config.json", "line 1"]);
+    assert!(!ran.stderr.contains("canary"));
+}
+
+/// Puts a credential helper on the sandbox's `PATH`.
+fn helper(sandbox: &mut Sandbox, script: &str) {
+    use std::os::unix::fs::PermissionsExt as _;
+    sandbox.write(
+        "bin/docker-credential-test",
+        format!("#!/bin/sh\n{script}\n"),
+    );
+    let path = sandbox.path("bin");
+    let mode = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(path.join("docker-credential-test"), mode).unwrap();
+    sandbox.set(
+        "PATH",
+        format!("{}:{}", path.display(), std::env::var("PATH").unwrap()),
+    );
+}
+
+#[test]
+fn one_challenge_and_one_token_do_for_a_promotion() {
+    let tokens = TokenServer::start();
+    let registry = tokens.registry();
+    let mut sandbox = sandbox(&registry)
+        .with("DOCKER_REPO", registry.host())
+        .with("DOCKER_USER", USER)
+        .with("DOCKER_PASSWORD", PASSWORD);
+    let digest = stage(&sandbox, "one");
+    let before = tokens.asked().len();
+    let object = sandbox.one(0, &["promote", "backend", "--digest", &digest]);
+    assert_eq!(
+        (&object["requests"], &object["auth_requests"]),
+        (&json!(4), &json!(2))
+    );
+    assert_eq!(tokens.asked()[before..], ["repository:app:pull,push"]);
+
+    let dry = sandbox.one(0, &["promote", "backend", "--digest", &digest, "--dry-run"]);
+    assert_eq!(dry["outcome"], "unchanged");
+    assert_eq!(
+        tokens.asked().last().unwrap(),
+        "repository:app:pull",
+        "a dry run asks for no more than it needs"
+    );
+
+    sandbox.set("DOCKER_PASSWORD", "wrong");
+    let denied = sandbox.run(["promote", "backend", "--digest", &digest]);
+    denied.fails(6, &["no token", "as \"tester\""]);
+}
+
+#[test]
+fn a_dirty_image_is_not_released_to_a_registry() {
+    let registry = Registry::open();
+    let sandbox = sandbox(&registry);
+    let dirty = Image {
+        revision: "0123456789abcdef0123456789abcdef01234567-dirty",
+        ..Image::new("dirty")
+    };
+    let digest = sandbox.has_built("backend", dirty).to_string();
+    sandbox.ok(["staging-tag", "backend"]);
+    sandbox
+        .run(["promote", "backend", "--digest", &digest])
+        .fails(3, &["uncommitted changes", "hint: commit"]);
+}
+
+#[test]
+fn a_registry_that_is_not_there_is_unavailable_after_the_time_limit() {
+    let host = Registry::open().host();
+    let sandbox = Sandbox::new().with("BACKEND_IMAGE_REPO_NAME", format!("{host}/app"));
+    let ran = sandbox.run(["--timeout", "1", "promote", "backend", "--digest", ABSENT]);
+    ran.fails(
+        7,
+        &["trying again in", "within the time limit of 1 s", "hint: "],
+    );
+}
+
+#[test]
+fn production_gets_a_repository_of_its_own_by_mount_and_another_registry_by_copy() {
+    let (registry, other) = (Registry::open(), Registry::open());
+    let mut sandbox = sandbox(&registry).with(
+        "BACKEND_IMAGE_REPO_NAME_PRODUCTION",
+        registry.repository("released"),
+    );
+    sandbox.edit(
+        "backend/Cargo.toml",
+        "port = 8080",
+        "port = 8080\nproduction-repository = true",
+    );
+    let digest = stage(&sandbox, "one");
+    let before = registry.requests().len();
+    assert_eq!(
+        sandbox.one(0, &["promote", "backend", "--digest", &digest])["digest"],
+        json!(digest)
+    );
+    let asked = registry.requests();
+    assert!(
+        asked[before..]
+            .iter()
+            .any(|request| request.contains("mount=")),
+        "{asked:?}"
+    );
+    assert!(
+        !asked[before..]
+            .iter()
+            .any(|request| request.starts_with("GET") && request.contains("/blobs/"))
+    );
+
+    sandbox.set(
+        "BACKEND_IMAGE_REPO_NAME_PRODUCTION",
+        other.repository("released"),
+    );
+    let object = sandbox.one(0, &["promote", "backend", "--digest", &digest]);
+    assert_eq!(
+        (&object["outcome"], &object["digest"]),
+        (&json!("promoted"), &json!(digest))
+    );
+    assert!(
+        other
+            .requests()
+            .iter()
+            .any(|request| request.contains("manifests/1.0.SNAPSHOT-0123456789ab"))
+    );
+}
