@@ -61,6 +61,9 @@ impl Test {
             .filter(|part| !self.skip.iter().any(|skipped| skipped == part.name));
         let (ready, lacking): (Vec<_>, Vec<_>) = wanted.partition(|part| part.missing().is_empty());
         let filters = left_out(&ready);
+        for service in &context.workspace.services {
+            super::build::build(context, service, Engine::Oci)?;
+        }
         let engine = ready
             .iter()
             .any(|part| part.name == "docker")
