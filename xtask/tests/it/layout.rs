@@ -11,6 +11,9 @@ use crate::support::{SERVICES, Sandbox};
 
 const ABSENT: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
+/// Breaks a layout at one of its blobs.
+type Break = fn(&Sandbox, &str);
+
 /// What a tag of a service's repository points at.
 fn tag(sandbox: &Sandbox, service: &str, tag: &str) -> Option<String> {
     let layout = layout(&sandbox.path(&format!("target/registry/{service}")));
@@ -417,7 +420,7 @@ fn production_can_have_a_repository_of_its_own() {
 
 #[test]
 fn a_broken_layout_is_told_and_nothing_is_promoted() {
-    let break_it: [(&str, fn(&Sandbox, &str)); 4] = [
+    let ways: [(&str, Break); 4] = [
         ("missing", |sandbox, blob| {
             fs::remove_file(sandbox.path(blob)).unwrap()
         }),
@@ -429,7 +432,7 @@ fn a_broken_layout_is_told_and_nothing_is_promoted() {
             sandbox.write("target/registry/backend/index.json", "")
         }),
     ];
-    for (word, break_it) in break_it {
+    for (word, break_it) in ways {
         let sandbox = Sandbox::new();
         let digest = sandbox.has_staged("one");
         break_it(
