@@ -50,14 +50,28 @@ pub fn shell(directory: &Path) -> Result<Shell> {
     Ok(shell)
 }
 
+/// The standard output of a short command, which sees no secret of the environment.
+pub fn ask(command: xshell::Cmd<'_>) -> xshell::Result<String> {
+    secret_variables()
+        .fold(command.quiet(), |command, name| command.env_remove(name))
+        .read()
+}
+
+/// Whether a variable or parameter of that name is a secret of the delivery.
+/// No child needs one: what goes to a registry goes from here.
+pub fn is_secret(name: &str) -> bool {
+    name.ends_with("_PASSWORD") || name.contains("_DATABASE_URL")
+}
+
+fn secret_variables() -> impl Iterator<Item = OsString> {
+    let names = std::env::vars_os().map(|(name, _)| name);
+    names.filter(|name| is_secret(&name.to_string_lossy()))
+}
+
 /// The name of the user who runs this, where the system knows it.
 pub fn user() -> Option<String> {
     let shell = shell(Path::new(".")).ok()?;
-    xshell::cmd!(shell, "id -un")
-        .quiet()
-        .ignore_stderr()
-        .read()
-        .ok()
+    ask(xshell::cmd!(shell, "id -un").ignore_stderr()).ok()
 }
 
 /// A command line: a program with its arguments.
@@ -96,11 +110,12 @@ impl CommandLine {
         self
     }
 
-    /// The process in `duct`'s terms. A status other than zero is no error there:
+    /// The process in `duct`'s terms, without the secrets of the environment. A status other than zero is no error there:
     /// [`succeed`] and [`capture`] report it with the command line.
     pub fn expression(&self, directory: &Path) -> Expression {
-        duct::cmd(&self.program, &self.arguments)
-            .dir(directory)
+        let expression = duct::cmd(&self.program, &self.arguments).dir(directory);
+        secret_variables()
+            .fold(expression, |expression, name| expression.env_remove(name))
             .unchecked()
     }
 }

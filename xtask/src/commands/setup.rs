@@ -117,7 +117,7 @@ fn how_to_install(packages: &[&str]) -> String {
 
 fn is_root() -> Result<bool> {
     let shell = process::shell(Path::new("."))?;
-    let user = cmd!(shell, "id -u").quiet().read()?;
+    let user = process::ask(cmd!(shell, "id -u"))?;
     if user.is_empty() {
         bail!("`id -u` said nothing");
     }

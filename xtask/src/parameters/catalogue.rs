@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result};
 use serde::Deserialize;
 
 use crate::error::Kind;
+use crate::process;
 
 /// The file's path below the workspace's root.
 pub const FILE: &str = "build/parameters.toml";
@@ -57,7 +58,7 @@ impl Catalogue {
     pub fn is_secret(&self, name: &str) -> bool {
         match self.entry(name) {
             Some(entry) => entry.secret,
-            None => name.ends_with("_PASSWORD") || name.contains("_DATABASE_URL"),
+            None => process::is_secret(name),
         }
     }
 }

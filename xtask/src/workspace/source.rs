@@ -58,10 +58,7 @@ pub fn is_dirty(revision: &str) -> bool {
 
 fn from_git(root: &Path) -> Result<Source> {
     let shell = process::shell(root)?;
-    let head = cmd!(shell, "git log -1 --format=%H:%ct")
-        .quiet()
-        .ignore_stderr()
-        .read();
+    let head = process::ask(cmd!(shell, "git log -1 --format=%H:%ct").ignore_stderr());
     let head = head.map_err(|error| {
         anyhow::Error::new(error).context(
             Kind::Configuration
@@ -73,7 +70,7 @@ fn from_git(root: &Path) -> Result<Source> {
         .trim()
         .split_once(':')
         .context("git answered something else")?;
-    let status = cmd!(shell, "git status --porcelain").quiet().read()?;
+    let status = process::ask(cmd!(shell, "git status --porcelain"))?;
     Ok(Source {
         commit: commit.to_owned(),
         dirty: !status.is_empty(),

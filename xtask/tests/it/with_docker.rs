@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::process::Command;
 
+use crate::support::image::tar_of;
 use crate::support::registry::Registry;
 use crate::support::{SERVICES, Sandbox, built_image, output_of, tiny};
 
@@ -16,6 +17,15 @@ docker tag $IMAGE_REPO_NAME:$IMAGE_TAG_STAGING $IMAGE_REPO_NAME:$IMAGE_TAG
 docker push $IMAGE_REPO_NAME:$IMAGE_TAG
 printf '[{"name":"mynavi-sample-continuous-delivery-backend-production","imageUri":"%s"}]' $IMAGE_REPO_NAME:$IMAGE_TAG > imagedefinitions.json
 "#;
+
+/// What stands for the article's staging build: an image that Docker pushed.
+const STAGING: &str = r"
+set -e
+docker login -u $DOCKER_USER -p $DOCKER_PASSWORD $DOCKER_REPO
+docker import image.tar $IMAGE_REPO_NAME:$IMAGE_TAG_STAGING
+docker push $IMAGE_REPO_NAME:$IMAGE_TAG_STAGING
+docker rmi $IMAGE_REPO_NAME:$IMAGE_TAG_STAGING
+";
 
 /// The client of the engine that `cargo xtask test` found or started.
 fn docker() -> Command {
@@ -169,34 +179,36 @@ fn the_articles_commands_and_ours_give_the_same() {
         .with("DOCKER_REPO", registry.host())
         .with("DOCKER_USER", "tester")
         .with("DOCKER_PASSWORD", "secret");
-    sandbox.has_staged_in_registry();
+    let bash = |script: &str| {
+        let mut bash = Command::new("bash");
+        bash.args(["-c", script])
+            .current_dir(sandbox.root())
+            .env("HOME", sandbox.root());
+        for (name, value) in [
+            ("DOCKER_USER", "tester"),
+            ("DOCKER_PASSWORD", "secret"),
+            ("DOCKER_REPO", &registry.host()),
+            ("IMAGE_REPO_NAME", &repository),
+            ("IMAGE_TAG_STAGING", "1.0.SNAPSHOT"),
+            ("IMAGE_TAG", "1.0.RELEASE"),
+        ] {
+            bash.env(name, value);
+        }
+        output_of(&mut bash)
+    };
+    sandbox.write("image.tar", tar_of("article"));
+    bash(STAGING);
     let ours = sandbox.ok(["promote", "backend"]).line().to_owned();
     sandbox.ok(["imagedefinitions", "backend", "--environment", "production"]);
 
-    let folder = tempfile::tempdir().unwrap();
-    let mut article = Command::new("bash");
-    article
-        .args(["-c", ARTICLE])
-        .current_dir(folder.path())
-        .env("HOME", folder.path());
-    for (name, value) in [
-        ("DOCKER_USER", "tester"),
-        ("DOCKER_PASSWORD", "secret"),
-        ("DOCKER_REPO", &registry.host()),
-        ("IMAGE_REPO_NAME", &repository),
-        ("IMAGE_TAG_STAGING", "1.0.SNAPSHOT"),
-        ("IMAGE_TAG", "1.0.RELEASE"),
-    ] {
-        article.env(name, value);
-    }
-    output_of(&mut article);
+    bash(ARTICLE);
     // The tag still points at our digest: the article pushed the very same manifest.
     assert_eq!(
         sandbox.one(0, &["promote", "backend", "--digest", &ours])["outcome"],
         "unchanged"
     );
     assert_eq!(
-        fs::read_to_string(folder.path().join("imagedefinitions.json")).unwrap(),
+        sandbox.read("imagedefinitions.json"),
         sandbox.record("production", "backend", "imagedefinitions.json")
     );
 }
