@@ -3,9 +3,9 @@ use serde::Serialize;
 
 use super::{Context, Entry, Report, SERVICES_AT_ONCE, Services, Tagged};
 use crate::delivery::{PromotionRecord, Records};
-use crate::oci::{Digest, Target};
-use crate::promotion::plan_rollback;
-use crate::registry::Access;
+use crate::oci::{Digest, RepositoryName, Tag, Target};
+use crate::promotion::{RollbackPlan, plan_rollback};
+use crate::registry::{Access, Repository};
 use crate::workspace::{Environment, Service};
 use crate::{console, parallel};
 
@@ -25,14 +25,19 @@ pub struct Rollback {
     dry_run: bool,
 }
 
-#[derive(Debug, Clone, Copy, Serialize)]
+/// How a rollback ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 enum Outcome {
+    /// The tag points at the older image now.
     RolledBack,
+    /// It did before.
     Unchanged,
+    /// Nothing was done: a dry run, or another service failed.
     Planned,
 }
 
+/// What the result says of one service.
 #[derive(Debug, Serialize)]
 struct RolledBack {
     service: String,
@@ -42,23 +47,46 @@ struct RolledBack {
     previous: Digest,
 }
 
+/// A service whose rollback can be done.
+struct Prepared<'a> {
+    service: &'a Service,
+    name: RepositoryName,
+    tag: Tag,
+    repository: Box<dyn Repository>,
+    plan: RollbackPlan,
+}
+
 impl Rollback {
     pub(crate) fn run(self, context: &Context) -> Result<Report> {
         let services = context.workspace.select(&self.services.names)?;
         if self.to.is_some() {
             context.only_service(&self.services.names, "--to")?;
         }
-        let entries = parallel::map(&services, SERVICES_AT_ONCE, |service| {
-            let result = self.roll_back(context, service);
-            let result = result.with_context(|| format!("rolling back {}", service.package));
+        let prepared = parallel::map(&services, SERVICES_AT_ONCE, |service| {
+            self.prepare(context, service)
+                .with_context(|| format!("planning the rollback of {}", service.package))
+        });
+        // All checks of all services come before the first change of any.
+        let go = !self.dry_run && prepared.iter().all(Result::is_ok);
+        let finish = |prepared: Prepared<'_>| {
+            if go {
+                prepared.apply(context)
+            } else {
+                Ok(prepared.leave())
+            }
+        };
+        let results = prepared
+            .into_iter()
+            .map(|prepared| prepared.and_then(finish));
+        let entries = services.iter().zip(results).map(|(service, result)| {
             Entry::of_service(&service.package, result, |done| {
                 done.image.digest.to_string()
             })
         });
-        Ok(Report::new(entries))
+        Ok(Report::new(entries.collect()))
     }
 
-    fn roll_back(&self, context: &Context, service: &Service) -> Result<RolledBack> {
+    fn prepare<'a>(&self, context: &Context, service: &'a Service) -> Result<Prepared<'a>> {
         let (name, tag) =
             context
                 .parameters
@@ -70,46 +98,83 @@ impl Rollback {
         };
         let repository = context.registries.open(&name, access);
         let plan = plan_rollback(&*repository, &tag, service.production_tag, &self.to)?;
-        let reference = name.tagged(&tag);
-        let outcome = if plan.is_done() {
-            console::note(format_args!(
-                "{reference} points at {} already",
-                plan.digest
-            ));
+        Ok(Prepared {
+            service,
+            name,
+            tag,
+            repository,
+            plan,
+        })
+    }
+}
+
+impl Prepared<'_> {
+    fn apply(self, context: &Context) -> Result<RolledBack> {
+        let rolling_back = || format!("rolling back {}", self.service.package);
+        self.plan
+            .apply(&*self.repository, &self.tag)
+            .with_context(rolling_back)?;
+        self.write_records(context).with_context(rolling_back)?;
+        name_the_deployment(context, self.service);
+        let done = self.plan.is_done();
+        Ok(self.into_result(if done {
             Outcome::Unchanged
-        } else if self.dry_run {
-            console::note(format_args!(
-                "{reference} would move from {} to {}",
-                plan.previous, plan.digest
-            ));
-            Outcome::Planned
         } else {
-            plan.apply(&*repository, &tag)?;
-            console::note(format_args!(
-                "{reference} moved from {} to {}",
-                plan.previous, plan.digest
-            ));
             Outcome::RolledBack
-        };
-        if !self.dry_run {
-            let records = Records::new(context.workspace.records(service, Environment::Production));
-            records.write_image_detail(&name, &plan.digest)?;
-            let mut record = PromotionRecord::now(&service.package, &name, &tag, plan.digest);
-            record.previous = (plan.digest != plan.previous).then_some(plan.previous);
-            record.commit = plan.commit().map(str::to_owned);
-            records.write_promotion(record)?;
-            name_the_deployment(context, service);
+        }))
+    }
+
+    fn leave(self) -> RolledBack {
+        let done = self.plan.is_done();
+        self.into_result(if done {
+            Outcome::Unchanged
+        } else {
+            Outcome::Planned
+        })
+    }
+
+    fn write_records(&self, context: &Context) -> Result<()> {
+        let records = Records::new(
+            context
+                .workspace
+                .records(self.service, Environment::Production),
+        );
+        records.write_image_detail(&self.name, &self.plan.digest)?;
+        let mut record = PromotionRecord::now(
+            &self.service.package,
+            &self.name,
+            &self.tag,
+            self.plan.digest,
+        );
+        record.previous = (!self.plan.is_done()).then_some(self.plan.previous);
+        record.commit = self.plan.commit().map(str::to_owned);
+        records.write_promotion(record)
+    }
+
+    fn into_result(self, outcome: Outcome) -> RolledBack {
+        let reference = self.name.tagged(&self.tag);
+        let (digest, previous) = (self.plan.digest, self.plan.previous);
+        match outcome {
+            Outcome::RolledBack => console::note(format_args!(
+                "{reference} moved from {previous} to {digest}"
+            )),
+            Outcome::Unchanged => {
+                console::note(format_args!("{reference} points at {digest} already"))
+            }
+            Outcome::Planned => console::note(format_args!(
+                "{reference} would move from {previous} to {digest}"
+            )),
         }
-        Ok(RolledBack {
-            service: service.package.clone(),
+        RolledBack {
+            service: self.service.package.clone(),
             outcome,
             image: Tagged {
-                repository: name.to_string(),
-                tag: tag.to_string(),
-                digest: plan.digest,
+                repository: self.name.to_string(),
+                tag: self.tag.to_string(),
+                digest,
             },
-            previous: plan.previous,
-        })
+            previous,
+        }
     }
 }
 

@@ -155,6 +155,23 @@ fn without_a_previous_image_there_is_nothing_to_roll_back_to() {
 }
 
 #[test]
+fn where_one_service_has_nothing_to_go_back_to_none_goes_back() {
+    let sandbox = Sandbox::new();
+    let first = sandbox.has_staged("first").to_string();
+    sandbox.ok(["promote"]);
+    let second = sandbox.has_staged("second").to_string();
+    sandbox.ok(["promote", "backend", "--digest", &second]);
+    let objects = sandbox.json(5, &["rollback"]);
+    assert_eq!(objects[0]["outcome"], "planned");
+    assert_eq!(objects[1]["error"]["kind"], "not-found");
+    assert_eq!(tag(&sandbox, "backend", "1.0.RELEASE"), Some(second));
+    assert_eq!(
+        tag(&sandbox, "backend", "1.0.RELEASE-previous"),
+        Some(first)
+    );
+}
+
+#[test]
 fn a_dry_run_changes_nothing() {
     let sandbox = Sandbox::new();
     let digest = sandbox.has_staged("one").to_string();
