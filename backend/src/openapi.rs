@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use axum::http::StatusCode;
-use backend_api::Problem;
+use backend_api::{Problem, schema};
 use utoipa::openapi::path::Operation;
-use utoipa::openapi::{Content, OpenApi, PathItem, Ref, RefOr, Response, ResponseBuilder};
-use utoipa::{IntoResponses, ToSchema};
+use utoipa::openapi::{Content, OpenApi, PathItem, Ref, RefOr, Response, ResponseBuilder, Schema};
+use utoipa::{IntoResponses, PartialSchema, ToSchema};
 
 /// The document of the API, without its paths.
 #[derive(utoipa::OpenApi)]
@@ -27,6 +27,26 @@ impl<const STATUS: u16> IntoResponses for Refusal<STATUS> {
         BTreeMap::from([(STATUS.to_string(), RefOr::T(problem(STATUS)))])
     }
 }
+
+/// Texts in paths and queries, as the document describes them.
+macro_rules! described {
+    ($($name:ident as $schema:ident),+) => {
+        $(pub(crate) struct $name;
+
+        impl PartialSchema for $name {
+            fn schema() -> RefOr<Schema> {
+                schema::$schema().into()
+            }
+        }
+
+        impl ToSchema for $name {})+
+    };
+}
+described!(
+    LoginId as login_id,
+    ZipCode as zip_code,
+    EmailAddress as email
+);
 
 /// Adds what every path can answer, and what every path with a body or parameters can; and makes the ids of the
 /// operations unique, which are only the handlers' names until then.

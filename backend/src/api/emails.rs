@@ -6,7 +6,6 @@ use axum::http::StatusCode;
 use backend_api::limits::EMAIL;
 use backend_api::{Email, EmailUpdate, ErrorCode, NewEmail, User};
 use serde::Deserialize;
-use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -14,7 +13,7 @@ use super::{check_same, check_text};
 use crate::database::Database;
 use crate::error::Error;
 use crate::extract::{Body, Key, Query};
-use crate::openapi::Refusal;
+use crate::openapi::{EmailAddress, Refusal};
 use crate::store::{emails, users};
 
 pub(super) fn router() -> OpenApiRouter<Database> {
@@ -114,18 +113,9 @@ struct ByEmail {
     email: Option<String>,
 }
 
-#[derive(IntoParams)]
-#[into_params(parameter_in = Query)]
-#[expect(dead_code, reason = "it only describes the parameter")]
-struct EmailParameter {
-    /// The whole address.
-    #[param(schema_with = backend_api::schema::email)]
-    email: String,
-}
-
 /// The user with an e-mail; the first of them where several share it.
 #[utoipa::path(
-    get, path = "/emails/email/user", tag = "emails", params(EmailParameter),
+    get, path = "/emails/email/user", tag = "emails", params(("email" = inline(EmailAddress), Query)),
     responses((status = 200, description = "The user", body = User), Refusal<404>),
 )]
 async fn user(

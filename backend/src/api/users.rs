@@ -15,7 +15,7 @@ use super::{check_same, check_text};
 use crate::database::Database;
 use crate::error::Error;
 use crate::extract::{Body, Key, Query};
-use crate::openapi::Refusal;
+use crate::openapi::{LoginId, Refusal, ZipCode};
 use crate::store::users;
 
 pub(super) fn router() -> OpenApiRouter<Database> {
@@ -161,19 +161,15 @@ async fn delete(
     Ok(Json(user))
 }
 
-/// Whose user.
-#[derive(Deserialize, IntoParams)]
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
 struct ByLoginId {
-    /// What the user logs in with.
-    #[param(schema_with = backend_api::schema::login_id)]
     login_id: String,
 }
 
 /// The user with a loginId.
 #[utoipa::path(
-    get, path = "/users/loginId", tag = "users", params(ByLoginId),
+    get, path = "/users/loginId", tag = "users", params(("loginId" = inline(LoginId), Query)),
     responses((status = 200, description = "The user", body = User), Refusal<404>),
 )]
 async fn by_login_id(
@@ -188,7 +184,7 @@ async fn by_login_id(
 
 /// The users with a zip code.
 #[utoipa::path(
-    get, path = "/zipCodes/{zip}/users", tag = "users", params(ZipCode),
+    get, path = "/zipCodes/{zip}/users", tag = "users", params(("zip" = inline(ZipCode), Path)),
     responses((status = 200, description = "The users, by userId", body = [User])),
 )]
 async fn with_zip_code(
@@ -203,7 +199,7 @@ async fn with_zip_code(
 
 /// The users with another zip code.
 #[utoipa::path(
-    get, path = "/zipCodes/{zip}/not-users", tag = "users", params(ZipCode),
+    get, path = "/zipCodes/{zip}/not-users", tag = "users", params(("zip" = inline(ZipCode), Path)),
     responses((status = 200, description = "The users, by userId", body = [User])),
 )]
 async fn without_zip_code(
@@ -214,13 +210,4 @@ async fn without_zip_code(
     Ok(Json(
         users::without_zip_code(&mut database.read().await?, &zip).await?,
     ))
-}
-
-#[derive(IntoParams)]
-#[into_params(parameter_in = Path)]
-#[expect(dead_code, reason = "it only describes the parameter")]
-struct ZipCode {
-    /// Digits and hyphens.
-    #[param(schema_with = backend_api::schema::zip_code)]
-    zip: String,
 }

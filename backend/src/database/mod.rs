@@ -5,6 +5,9 @@ mod migrations;
 mod postgres;
 mod sqlite;
 
+use sqlx::Row as _;
+use sqlx::postgres::PgRow;
+
 use crate::config::DatabaseUrl;
 
 /// A database whose schema is up to date. Clones share it.
@@ -74,15 +77,16 @@ impl Session {
         }
     }
 
-    /// Runs a statement that answers with rows.
-    pub(crate) async fn query(
+    /// Runs a statement that answers with rows, and reads each of them.
+    pub(crate) async fn query<T>(
         &mut self,
         sql: &'static str,
         arguments: &[Argument<'_>],
-    ) -> Result<Vec<Row>, Error> {
+        read: impl FnMut(Row<'_>) -> Result<T, Error> + Send,
+    ) -> Result<Vec<T>, Error> {
         match self {
-            Self::Sqlite(session) => session.query(sql, arguments),
-            Self::Postgres(session) => session.query(sql, arguments).await,
+            Self::Sqlite(session) => session.query(sql, arguments, read),
+            Self::Postgres(session) => session.query(sql, arguments, read).await,
         }
     }
 
@@ -92,11 +96,8 @@ impl Session {
         sql: &'static str,
         arguments: &[Argument<'_>],
     ) -> Result<i64, Error> {
-        self.query(sql, arguments)
-            .await?
-            .first()
-            .ok_or(Error::UnexpectedRow)?
-            .integer(0)
+        let numbers = self.query(sql, arguments, |row| row.integer(0)).await?;
+        numbers.into_iter().next().ok_or(Error::UnexpectedRow)
     }
 
     /// Runs several statements.
@@ -141,32 +142,29 @@ impl<'a, T: AsRef<str> + ?Sized> From<&'a T> for Argument<'a> {
     }
 }
 
-/// A row of an answer.
-pub(crate) struct Row(Vec<Value>);
-
-enum Value {
-    Null,
-    Integer(i64),
-    Text(String),
+/// A row of an answer. Only the columns that are asked for are taken out of it.
+#[derive(Clone, Copy)]
+pub(crate) enum Row<'a> {
+    Sqlite(&'a rusqlite::Row<'a>),
+    Postgres(&'a PgRow),
 }
 
-impl Row {
-    pub(crate) fn integer(&self, column: usize) -> Result<i64, Error> {
+impl Row<'_> {
+    pub(crate) fn integer(self, column: usize) -> Result<i64, Error> {
         self.optional_integer(column)?.ok_or(Error::UnexpectedRow)
     }
 
-    pub(crate) fn optional_integer(&self, column: usize) -> Result<Option<i64>, Error> {
-        match self.0.get(column) {
-            Some(Value::Integer(value)) => Ok(Some(*value)),
-            Some(Value::Null) => Ok(None),
-            _ => Err(Error::UnexpectedRow),
+    pub(crate) fn optional_integer(self, column: usize) -> Result<Option<i64>, Error> {
+        match self {
+            Self::Sqlite(row) => Ok(row.get(column)?),
+            Self::Postgres(row) => postgres::optional_integer(row, column),
         }
     }
 
-    pub(crate) fn text(&self, column: usize) -> Result<String, Error> {
-        match self.0.get(column) {
-            Some(Value::Text(value)) => Ok(value.clone()),
-            _ => Err(Error::UnexpectedRow),
+    pub(crate) fn text(self, column: usize) -> Result<String, Error> {
+        match self {
+            Self::Sqlite(row) => Ok(row.get(column)?),
+            Self::Postgres(row) => Ok(row.try_get(column)?),
         }
     }
 }

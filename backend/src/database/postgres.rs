@@ -7,7 +7,7 @@ use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow};
 use sqlx::query::Query;
 use sqlx::{Column, PgConnection, PgPool, Postgres, Row as _, Transaction, TypeInfo};
 
-use super::{Argument, Error, Row, Value};
+use super::{Argument, Error, Row};
 
 /// A small instance of RDS allows about 80 connections for all clients together.
 const CONNECTIONS: u32 = 10;
@@ -41,7 +41,7 @@ impl Database {
     pub(super) async fn migrate(&self) -> Result<Session, Error> {
         let mut session = self.write().await?;
         session
-            .query("SELECT pg_advisory_xact_lock($1)", &[MIGRATION_LOCK.into()])
+            .execute("SELECT pg_advisory_xact_lock($1)", &[MIGRATION_LOCK.into()])
             .await?;
         Ok(session)
     }
@@ -64,13 +64,14 @@ impl Session {
             .rows_affected())
     }
 
-    pub(super) async fn query(
+    pub(super) async fn query<T>(
         &mut self,
         sql: &'static str,
         arguments: &[Argument<'_>],
-    ) -> Result<Vec<Row>, Error> {
+        mut read: impl FnMut(Row<'_>) -> Result<T, Error>,
+    ) -> Result<Vec<T>, Error> {
         let rows = bound(sql, arguments).fetch_all(self.connection()).await?;
-        rows.iter().map(row).collect()
+        rows.iter().map(|row| read(Row::Postgres(row))).collect()
     }
 
     pub(super) async fn script(&mut self, sql: &'static str) -> Result<(), Error> {
@@ -102,34 +103,12 @@ fn bound<'a>(sql: &'static str, arguments: &[Argument<'a>]) -> Query<'a, Postgre
         })
 }
 
-fn row(row: &PgRow) -> Result<Row, Error> {
-    let values = row
-        .columns()
-        .iter()
-        .map(|column| match column.type_info().name() {
-            "INT2" => row
-                .try_get::<Option<i16>, _>(column.ordinal())
-                .map(|value| value.map(i64::from).into()),
-            "INT8" => row
-                .try_get::<Option<i64>, _>(column.ordinal())
-                .map(Value::from),
-            "VOID" => Ok(Value::Null),
-            _ => row
-                .try_get::<Option<String>, _>(column.ordinal())
-                .map(Value::from),
-        });
-    Ok(Row(values.collect::<Result<_, _>>()?))
-}
-
-impl From<Option<i64>> for Value {
-    fn from(value: Option<i64>) -> Self {
-        value.map_or(Self::Null, Self::Integer)
-    }
-}
-
-impl From<Option<String>> for Value {
-    fn from(value: Option<String>) -> Self {
-        value.map_or(Self::Null, Self::Text)
+/// PostgreSQL tells its sizes of integers apart, SQLite does not.
+pub(super) fn optional_integer(row: &PgRow, column: usize) -> Result<Option<i64>, Error> {
+    if row.try_column(column)?.type_info().name() == "INT2" {
+        Ok(row.try_get::<Option<i16>, _>(column)?.map(i64::from))
+    } else {
+        Ok(row.try_get(column)?)
     }
 }
 

@@ -9,7 +9,7 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, ToSql, ffi, params_from_iter};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-use super::{Argument, Error, Row, Value};
+use super::{Argument, Error, Row};
 
 /// How long to wait where another process writes to the file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -63,18 +63,16 @@ impl Session {
         Ok(changed as u64)
     }
 
-    pub(super) fn query(
+    pub(super) fn query<T>(
         &mut self,
         sql: &str,
         arguments: &[Argument<'_>],
-    ) -> Result<Vec<Row>, Error> {
+        mut read: impl FnMut(Row<'_>) -> Result<T, Error>,
+    ) -> Result<Vec<T>, Error> {
         let mut statement = self.0.prepare_cached(sql)?;
-        let columns = statement.column_count();
-        let rows = statement.query_map(params_from_iter(arguments), |row| {
-            let values = (0..columns).map(|column| row.get_ref(column).map(Value::from));
-            Ok(Row(values.collect::<Result<_, _>>()?))
-        })?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        let rows =
+            statement.query_and_then(params_from_iter(arguments), |row| read(Row::Sqlite(row)))?;
+        rows.collect()
     }
 
     pub(super) fn script(&mut self, sql: &str) -> Result<(), Error> {
@@ -103,17 +101,6 @@ impl ToSql for Argument<'_> {
             Argument::Integer(value) => ValueRef::Integer(*value),
             Argument::Text(value) => ValueRef::Text(value.as_bytes()),
         }))
-    }
-}
-
-impl From<ValueRef<'_>> for Value {
-    fn from(value: ValueRef<'_>) -> Self {
-        match value {
-            ValueRef::Integer(value) => Self::Integer(value),
-            ValueRef::Text(value) => Self::Text(String::from_utf8_lossy(value).into_owned()),
-            // The schema has no other types.
-            ValueRef::Null | ValueRef::Real(_) | ValueRef::Blob(_) => Self::Null,
-        }
     }
 }
 

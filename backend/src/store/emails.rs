@@ -69,13 +69,13 @@ pub(crate) async fn delete(
 ) -> Result<Email, Error> {
     users::touch(session, user_id).await?;
     let sql = "DELETE FROM email WHERE user_id = $1 AND email_no = $2 RETURNING email";
-    let rows = session
-        .query(sql, &[user_id.into(), email_no.into()])
+    let deleted = session
+        .query(sql, &[user_id.into(), email_no.into()], |row| row.text(0))
         .await?;
-    let email = rows
-        .first()
-        .ok_or_else(|| none(user_id, email_no))?
-        .text(0)?;
+    let email = deleted
+        .into_iter()
+        .next()
+        .ok_or_else(|| none(user_id, email_no))?;
     Ok(Email {
         user_id,
         email_no,

@@ -8,16 +8,15 @@ use crate::error::Error;
 
 pub(crate) async fn by_id(session: &mut Session, group_id: i64) -> Result<Group, Error> {
     let sql = "SELECT group_id, group_name FROM grp WHERE group_id = $1";
-    let rows = session.query(sql, &[group_id.into()]).await?;
-    Ok(group(rows.first().ok_or_else(|| none(group_id))?)?)
+    let groups = session.query(sql, &[group_id.into()], group).await?;
+    groups.into_iter().next().ok_or_else(|| none(group_id))
 }
 
 pub(crate) async fn of_user(session: &mut Session, user_id: i64) -> Result<Vec<Group>, Error> {
     users::check(session, user_id).await?;
     let sql = "SELECT g.group_id, g.group_name FROM grp g JOIN membership m ON m.group_id = g.group_id \
                WHERE m.user_id = $1 ORDER BY g.group_id";
-    let rows = session.query(sql, &[user_id.into()]).await?;
-    Ok(rows.iter().map(group).collect::<Result<_, _>>()?)
+    Ok(session.query(sql, &[user_id.into()], group).await?)
 }
 
 pub(crate) async fn add_user(
@@ -99,7 +98,7 @@ fn none(group_id: i64) -> Error {
     Error::refused(ErrorCode::E0007, [&group_id])
 }
 
-fn group(row: &Row) -> Result<Group, database::Error> {
+fn group(row: Row<'_>) -> Result<Group, database::Error> {
     Ok(Group {
         group_id: row.integer(0)?,
         group_name: row.text(1)?,

@@ -212,26 +212,30 @@ async fn select(
     sql: &'static str,
     arguments: &[Argument<'_>],
 ) -> Result<Vec<User>, Error> {
-    let rows = session.query(sql, arguments).await?;
     let mut users: Vec<User> = Vec::new();
-    for row in &rows {
-        let user_id = row.integer(0)?;
-        if users.last().is_none_or(|user| user.user_id != user_id) {
-            users.push(without_emails(row)?);
-        }
-        if let (Some(user), Some(email_no)) = (users.last_mut(), row.optional_integer(9)?) {
-            user.email_list.push(Email {
-                user_id,
-                email_no,
-                email: row.text(10)?,
-            });
-        }
-    }
+    session
+        .query(sql, arguments, |row| gather(&mut users, row))
+        .await?;
     Ok(users)
 }
 
-fn without_emails(row: &Row) -> Result<User, database::Error> {
+/// Adds the row's user, unless it is the one of the row before, and the row's e-mail.
+fn gather(users: &mut Vec<User>, row: Row<'_>) -> Result<(), database::Error> {
     let user_id = row.integer(0)?;
+    if users.last().is_none_or(|user| user.user_id != user_id) {
+        users.push(without_emails(user_id, row)?);
+    }
+    if let (Some(user), Some(email_no)) = (users.last_mut(), row.optional_integer(9)?) {
+        user.email_list.push(Email {
+            user_id,
+            email_no,
+            email: row.text(10)?,
+        });
+    }
+    Ok(())
+}
+
+fn without_emails(user_id: i64, row: Row<'_>) -> Result<User, database::Error> {
     Ok(User {
         user_id,
         first_name: row.text(1)?,

@@ -1,5 +1,11 @@
 //! Tests of the backend from outside: its router over each database, and the process.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on says so by panicking"
+)]
+
 mod bad_input;
 mod cluster;
 mod documents;

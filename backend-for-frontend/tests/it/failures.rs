@@ -1,0 +1,264 @@
+//! What the pages say where the backend fails, and what a registration leaves behind.
+
+use std::time::Duration;
+
+use axum::http::{Method, StatusCode, header};
+use service_kit::RequestId;
+
+use tokio::net::TcpListener;
+
+use crate::bff::{Bff, user};
+use crate::upstream::{Fault, Upstream};
+
+#[tokio::test]
+async fn a_backend_that_is_down_is_502() {
+    let nobody = TcpListener::bind("127.0.0.1:0")
+        .await
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let bff = Bff::in_front_of(nobody);
+    let page = bff.get("/getUsers").await;
+    assert_eq!(page.status, StatusCode::BAD_GATEWAY);
+    assert_eq!(
+        page.text_of("message-panel"),
+        "The users service cannot be reached. Try again later. (HTTP502)"
+    );
+    assert!(
+        !page.text.contains("tcp") && !page.text.contains("127.0.0.1"),
+        "nothing internal: {}",
+        page.text
+    );
+    assert_eq!(
+        bff.get("/getUser?userId=0").await.status,
+        StatusCode::BAD_GATEWAY
+    );
+    assert_eq!(
+        bff.get("/isUsableLoginId?loginId=a").await.status,
+        StatusCode::BAD_GATEWAY
+    );
+    assert_eq!(bff.get("/portal").await.status, StatusCode::OK);
+    assert_eq!(bff.get("/health/ready").await.status, StatusCode::OK);
+
+    let result = bff.in_japanese().submit(&user(0, "saburo")).await;
+    assert_eq!(result.status, StatusCode::BAD_GATEWAY);
+    assert!(
+        result
+            .text_of("message-panel")
+            .starts_with("ユーザーサービスに接続できません。")
+    );
+    assert_eq!(result.value_of("loginId-0"), "saburo", "the input is kept");
+}
+
+#[tokio::test]
+async fn a_backend_that_hangs_is_504() {
+    let (upstream, bff) = Upstream::start().await;
+    upstream.always(Method::GET, Fault::Hang);
+    let page = bff.get("/getUsers").await;
+    assert_eq!(page.status, StatusCode::GATEWAY_TIMEOUT);
+    assert!(page.text_of("message-panel").ends_with("(HTTP504)"));
+    assert_eq!(
+        upstream.count(&Method::GET),
+        1,
+        "slow calls are not repeated"
+    );
+}
+
+#[tokio::test]
+async fn a_fault_of_the_backend_is_se0001() {
+    let (upstream, bff) = Upstream::start().await;
+    upstream.always(
+        Method::GET,
+        Fault::Answer(StatusCode::INTERNAL_SERVER_ERROR, "stack trace"),
+    );
+    let page = bff.get("/getUsers").await;
+    assert_eq!(page.status, StatusCode::BAD_GATEWAY);
+    assert!(page.text_of("message-panel").ends_with("(SE0001)"));
+    assert!(!page.text.contains("stack trace"));
+}
+
+#[tokio::test]
+async fn nonsense_of_the_backend_is_se0002() {
+    for nonsense in ["<html>", "{}", "[{\"userId\":\"zero\"}]", ""] {
+        let (upstream, bff) = Upstream::start().await;
+        upstream.always(Method::GET, Fault::Answer(StatusCode::OK, nonsense));
+        let page = bff.get("/getUsers").await;
+        assert_eq!(page.status, StatusCode::BAD_GATEWAY, "{nonsense}");
+        assert!(
+            page.text_of("message-panel").ends_with("(SE0002)"),
+            "{nonsense}"
+        );
+    }
+    let (upstream, bff) = Upstream::start().await;
+    upstream.always(Method::GET, Fault::Answer(StatusCode::FOUND, ""));
+    assert!(
+        bff.get("/getUsers")
+            .await
+            .text_of("message-panel")
+            .ends_with("(SE0002)")
+    );
+}
+
+#[tokio::test]
+async fn a_refusal_is_be0001_with_and_without_an_explanation() {
+    let (upstream, bff) = Upstream::start().await;
+    upstream.always(
+        Method::GET,
+        Fault::Answer(StatusCode::FORBIDDEN, "no problem document"),
+    );
+    let page = bff.get("/getUsers").await;
+    assert_eq!(page.status, StatusCode::FORBIDDEN);
+    assert_eq!(
+        page.text_of("message-panel"),
+        "The users service refused the request. (BE0001)"
+    );
+}
+
+#[tokio::test]
+async fn idempotent_calls_are_repeated_once() {
+    for fault in [
+        Fault::Break,
+        Fault::Answer(StatusCode::SERVICE_UNAVAILABLE, ""),
+    ] {
+        let (upstream, bff) = Upstream::start().await;
+        upstream.plan(Method::GET, 0..1, fault);
+        assert_eq!(bff.get("/getUsers").await.status, StatusCode::OK);
+        assert_eq!(upstream.count(&Method::GET), 2);
+
+        upstream.plan(Method::GET, 2..4, fault);
+        assert_eq!(bff.get("/getUsers").await.status, StatusCode::BAD_GATEWAY);
+        assert_eq!(upstream.count(&Method::GET), 4);
+    }
+}
+
+#[tokio::test]
+async fn additions_are_not_repeated() {
+    let (upstream, bff) = Upstream::start().await;
+    upstream.always(
+        Method::POST,
+        Fault::Answer(StatusCode::SERVICE_UNAVAILABLE, ""),
+    );
+    assert_eq!(
+        bff.submit(&user(0, "saburo")).await.status,
+        StatusCode::BAD_GATEWAY
+    );
+    assert_eq!(upstream.count(&Method::POST), 1);
+}
+
+#[tokio::test]
+async fn the_request_id_and_the_language_are_passed_on() {
+    let (upstream, bff) = Upstream::start().await;
+    let bff = bff.in_japanese();
+    let answer = bff
+        .get_with(
+            "/getUsers",
+            RequestId::HEADER.parse().unwrap(),
+            "from-the-browser",
+        )
+        .await;
+    assert_eq!(answer.headers[RequestId::HEADER], "from-the-browser");
+    assert_eq!(
+        upstream.last_headers()[RequestId::HEADER],
+        "from-the-browser"
+    );
+    assert_eq!(upstream.last_headers()[header::ACCEPT_LANGUAGE], "ja");
+}
+
+/// The loginIds that the backend has besides the sample's.
+async fn left(bff: &Bff) -> Vec<String> {
+    let page = bff.get("/getUsers").await;
+    let ids = (3..).map(|number| format!("td-loginId-{number}"));
+    ids.take_while(|id| page.has(id))
+        .map(|id| page.text_of(&id))
+        .collect()
+}
+
+fn three_users() -> Vec<(String, String)> {
+    [user(0, "saburo"), user(1, "shiro"), user(2, "goro")].concat()
+}
+
+#[tokio::test]
+async fn where_the_backend_dies_between_two_steps_nobody_is_left() {
+    for fault in [
+        Fault::Break,
+        Fault::DoAndBreak,
+        Fault::Answer(StatusCode::CREATED, "nonsense"),
+    ] {
+        for step in 0..3 {
+            let (upstream, bff) = Upstream::start().await;
+            upstream.plan(Method::POST, step..step + 1, fault);
+            let result = bff.submit(&three_users()).await;
+            assert_eq!(result.status, StatusCode::BAD_GATEWAY, "{fault:?} {step}");
+            assert!(
+                !result.text_of("message-panel").contains("login ID"),
+                "{fault:?} {step}"
+            );
+            assert_eq!(left(&bff).await, [""; 0], "{fault:?} {step}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_cannot_be_deleted_again_is_named() {
+    let (upstream, bff) = Upstream::start().await;
+    upstream.plan(Method::POST, 2..3, Fault::Break);
+    upstream.always(Method::DELETE, Fault::Break);
+    let result = bff.submit(&three_users()).await;
+    assert_eq!(result.status, StatusCode::BAD_GATEWAY);
+    let message = result.text_of("message-panel");
+    assert!(
+        message.ends_with("could not be removed again: saburo, shiro"),
+        "{message}"
+    );
+    assert_eq!(left(&bff).await, ["saburo", "shiro"]);
+}
+
+#[tokio::test]
+async fn of_whom_it_is_not_known_is_named() {
+    let (upstream, bff) = Upstream::start().await;
+    upstream.plan(Method::POST, 0..1, Fault::DoAndBreak);
+    upstream.plan(Method::GET, 0..2, Fault::Break);
+    let result = bff.submit(&user(0, "saburo")).await;
+    assert!(
+        result
+            .text_of("message-panel")
+            .ends_with("could not be removed again: saburo")
+    );
+    assert_eq!(left(&bff).await, ["saburo"]);
+}
+
+#[tokio::test]
+async fn a_deletion_whose_answer_is_lost_counts() {
+    let (upstream, bff) = Upstream::start().await;
+    upstream.plan(Method::POST, 1..2, Fault::Break);
+    upstream.plan(Method::DELETE, 0..1, Fault::DoAndBreak);
+    let result = bff
+        .submit(&[user(0, "saburo"), user(1, "shiro")].concat())
+        .await;
+    assert!(!result.text_of("message-panel").contains("saburo"));
+    assert_eq!(left(&bff).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn somebody_else_who_has_the_login_id_is_not_deleted() {
+    let (upstream, bff) = Upstream::start().await;
+    upstream.plan(Method::POST, 0..1, Fault::Break);
+    bff.submit(&user(0, "taro.mynavi")).await;
+    assert_eq!(upstream.count(&Method::DELETE), 0);
+    assert_eq!(bff.get("/getUser?userId=0").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_registration_ends_also_where_the_browser_goes_away() {
+    let (upstream, bff) = Upstream::start().await;
+    upstream.plan(Method::POST, 1..2, Fault::Break);
+    let fields = [user(0, "saburo"), user(1, "shiro")].concat();
+    // Polled once, which starts the registration, and dropped.
+    assert!(
+        tokio::time::timeout(Duration::ZERO, bff.submit(&fields))
+            .await
+            .is_err()
+    );
+    upstream.answered(&Method::DELETE, 1).await;
+    assert_eq!(left(&bff).await, [""; 0]);
+}

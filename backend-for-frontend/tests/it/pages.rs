@@ -1,0 +1,213 @@
+//! The pages in front of the real backend.
+
+use axum::http::{StatusCode, header};
+
+use crate::bff::Bff;
+
+/// A page with a line for each tag, which reads well in a snapshot.
+fn lines(page: &str) -> String {
+    page.replace("><", ">\n<")
+        .replace(env!("CARGO_PKG_VERSION"), "VERSION")
+}
+
+#[tokio::test]
+async fn the_portal_in_english() {
+    insta::assert_snapshot!(lines(&Bff::with_backend().await.get("/portal").await.text));
+}
+
+#[tokio::test]
+async fn the_portal_in_japanese() {
+    insta::assert_snapshot!(lines(
+        &Bff::with_backend()
+            .await
+            .in_japanese()
+            .get("/portal")
+            .await
+            .text
+    ));
+}
+
+#[tokio::test]
+async fn the_portal_has_three_paths() {
+    let bff = Bff::with_backend().await;
+    let portal = bff.get("/portal").await;
+    for path in ["", "/", "/index.html"] {
+        let page = bff.get(path).await;
+        assert_eq!(page.status, StatusCode::OK, "{path}");
+        assert_eq!(page.text, portal.text, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn all_users_are_in_a_table() {
+    insta::assert_snapshot!(lines(
+        &Bff::with_backend().await.get("/getUsers").await.text
+    ));
+}
+
+#[tokio::test]
+async fn one_user_is_json() {
+    let bff = Bff::with_backend().await;
+    let user = bff.get("/getUser?userId=1").await;
+    assert_eq!(user.headers[header::CONTENT_TYPE], "application/json");
+    let user: backend_api::User = serde_json::from_str(&user.text).unwrap();
+    assert_eq!(user.login_id, "hanako.mynavi");
+
+    let nobody = bff.get("/getUser?userId=9").await;
+    assert_eq!(nobody.status, StatusCode::NOT_FOUND);
+    assert_eq!(
+        nobody.headers[header::CONTENT_TYPE],
+        "application/problem+json"
+    );
+    let problem: backend_api::Problem = serde_json::from_str(&nobody.text).unwrap();
+    assert_eq!(
+        (problem.code.as_str(), problem.detail.as_str()),
+        ("BE0001", "There is no user 9.")
+    );
+
+    for query in [
+        "",
+        "?userId=",
+        "?userId=x",
+        "?userId=99999999999999999999",
+        "?userid=1",
+    ] {
+        let malformed = bff.get(&format!("/getUser{query}")).await;
+        assert_eq!(
+            malformed.status,
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "{query}"
+        );
+        assert_eq!(
+            malformed.headers[header::CONTENT_TYPE],
+            "application/problem+json"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_login_id_is_usable_where_nobody_has_it() {
+    let bff = Bff::with_backend().await.in_japanese();
+    assert_eq!(
+        bff.get("/isUsableLoginId?loginId=saburo").await.text,
+        "使用可能なログインIDです。"
+    );
+    for login_id in [
+        "taro.mynavi",
+        "",
+        "%3Cscript%3E",
+        "a%26b",
+        "0123456789012345678901234567890123",
+    ] {
+        let answer = bff
+            .get(&format!("/isUsableLoginId?loginId={login_id}"))
+            .await;
+        assert_eq!(answer.status, StatusCode::OK);
+        assert_eq!(
+            answer.text, "このログインIDは使用できません。",
+            "{login_id}"
+        );
+    }
+    assert_eq!(
+        bff.get("/isUsableLoginId").await.text,
+        "このログインIDは使用できません。"
+    );
+}
+
+#[tokio::test]
+async fn every_answer_keeps_the_browser_safe() {
+    let bff = Bff::with_backend().await;
+    for path in [
+        "/portal",
+        "/getUsers",
+        "/getUser?userId=9",
+        "/nothing",
+        "/assets/portal.js",
+        "/addUsers",
+    ] {
+        let answer = bff.get(path).await;
+        let policy = answer.headers[header::CONTENT_SECURITY_POLICY]
+            .to_str()
+            .unwrap();
+        assert!(
+            policy.starts_with("default-src 'none'; script-src 'self'; style-src 'self'"),
+            "{path}"
+        );
+        assert!(!policy.contains("unsafe"), "{path}");
+        assert_eq!(
+            answer.headers[header::X_CONTENT_TYPE_OPTIONS],
+            "nosniff",
+            "{path}"
+        );
+        assert!(
+            !answer.text.contains("style=\"") && !answer.text.contains(" onclick"),
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_files_that_a_page_loads_are_there() {
+    let bff = Bff::with_backend().await;
+    let page = bff.get("/portal").await.text;
+    for (attribute, media_type) in [
+        ("src=\"", "text/javascript; charset=utf-8"),
+        ("stylesheet\" href=\"", "text/css; charset=utf-8"),
+    ] {
+        let url = page
+            .split_once(attribute)
+            .unwrap()
+            .1
+            .split_once('"')
+            .unwrap()
+            .0;
+        let file = bff
+            .get(url.strip_prefix("/backend-for-frontend").unwrap())
+            .await;
+        assert_eq!(file.status, StatusCode::OK, "{url}");
+        assert_eq!(file.headers[header::CONTENT_TYPE], media_type);
+    }
+}
+
+#[tokio::test]
+async fn unknown_paths_and_methods_have_a_page() {
+    let bff = Bff::with_backend().await;
+    let unknown = bff.get("/nothing").await;
+    assert_eq!(unknown.status, StatusCode::NOT_FOUND);
+    assert_eq!(unknown.text_of("message-panel"), "There is no such page.");
+    let wrong = bff.get("/addUsers").await;
+    assert_eq!(wrong.status, StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(wrong.headers[header::ALLOW], "POST");
+    assert_eq!(
+        bff.in_japanese()
+            .get("/nothing")
+            .await
+            .text_of("message-panel"),
+        "ページが見つかりません。"
+    );
+}
+
+#[tokio::test]
+async fn bad_languages_get_english() {
+    let bff = Bff::with_backend().await;
+    for value in ["xx", ";;q=,", "ja;q=0"] {
+        let page = bff
+            .get_with("/portal", header::ACCEPT_LANGUAGE, value)
+            .await;
+        assert!(page.text.contains("<html lang=\"en\">"), "{value}");
+    }
+}
+
+#[tokio::test]
+async fn health_and_version() {
+    let bff = Bff::with_backend().await;
+    assert_eq!(bff.get("/health/live").await.status, StatusCode::OK);
+    assert_eq!(bff.get("/health/ready").await.status, StatusCode::OK);
+    assert_eq!(
+        bff.get("/version").await.text,
+        format!(
+            r#"{{"version":"{}","commit":"unknown"}}"#,
+            env!("CARGO_PKG_VERSION")
+        )
+    );
+}
