@@ -1,5 +1,7 @@
 //! The parts of the tests that need more than Rust.
 
+use std::fs;
+
 use crate::process;
 
 /// Tests that share what they need.
@@ -15,7 +17,7 @@ pub(crate) struct Part {
 }
 
 /// All of them.
-pub(crate) const PARTS: [Part; 3] = [
+pub(crate) const PARTS: [Part; 4] = [
     Part {
         name: "registry",
         filter: "with_registry::",
@@ -34,15 +36,29 @@ pub(crate) const PARTS: [Part; 3] = [
         programs: &["docker", "dockerd", "docker-registry"],
         packages: &["docker.io", "docker-registry"],
     },
+    Part {
+        name: "postgres",
+        filter: "postgres::",
+        programs: &["initdb", "pg_ctl"],
+        packages: &["postgresql"],
+    },
 ];
+
+/// Where Debian keeps the programs of PostgreSQL's server, a folder per version.
+const POSTGRESQL: &str = "/usr/lib/postgresql";
 
 impl Part {
     /// The programs that are not there.
     pub(crate) fn missing(&self) -> Vec<&'static str> {
-        self.programs
-            .iter()
-            .copied()
-            .filter(|program| process::find(program).is_none())
+        let programs = self.programs.iter().copied();
+        programs
+            .filter(|program| process::find(program).is_none() && !is_of_postgresql(program))
             .collect()
     }
+}
+
+fn is_of_postgresql(program: &str) -> bool {
+    let versions = fs::read_dir(POSTGRESQL).into_iter().flatten().flatten();
+    let mut folders = versions.map(|version| version.path().join("bin"));
+    folders.any(|folder| folder.join(program).is_file())
 }
