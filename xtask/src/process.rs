@@ -1,47 +1,26 @@
 //! Every process that the tool starts.
 //!
 //! `xshell` serves short questions (git), `duct` whatever has pipes, secrets on
-//! standard input, or runs side by side. Children that work for long are known
-//! here, so that an interrupt ends them too.
+//! standard input, or runs side by side.
 
-use std::ffi::{OsStr, OsString};
+mod command_line;
+mod running;
+
+use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Output;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use duct::{Expression, Handle};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
+use duct::Expression;
 use xshell::Shell;
 
+use self::running::Running;
 use crate::console;
 use crate::error::Kind;
-
-/// The children that run now.
-static RUNNING: Mutex<Vec<Arc<Handle>>> = Mutex::new(Vec::new());
-
-/// From now on SIGINT, SIGTERM and SIGHUP end the children and then this
-/// process, with the exit code of an interrupt.
-///
-/// Ending at once is safe at any instant: whatever is written is written whole
-/// or not at all.
-pub fn end_on_interrupt() -> Result<()> {
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).context("listening for signals")?;
-    std::thread::spawn(move || {
-        if signals.forever().next().is_some() {
-            for child in running().iter() {
-                // A child that has just ended by itself is what was wanted.
-                let _ = child.kill();
-            }
-            console::error(&Kind::Interrupted.because("interrupted").into());
-            std::process::exit(Kind::Interrupted.exit_code().into());
-        }
-    });
-    Ok(())
-}
+pub use command_line::CommandLine;
+pub use running::{Background, end_on_interrupt, expect_interrupt};
 
 /// A shell for short commands, in `directory`.
 pub fn shell(directory: &Path) -> Result<Shell> {
@@ -72,69 +51,6 @@ fn secret_variables() -> impl Iterator<Item = OsString> {
 pub fn user() -> Option<String> {
     let shell = shell(Path::new(".")).ok()?;
     ask(xshell::cmd!(shell, "id -un").ignore_stderr()).ok()
-}
-
-/// A command line: a program with its arguments.
-#[derive(Debug, Clone)]
-pub struct CommandLine {
-    program: OsString,
-    arguments: Vec<OsString>,
-}
-
-impl CommandLine {
-    /// `program` without arguments.
-    pub fn new(program: impl Into<OsString>) -> Self {
-        Self {
-            program: program.into(),
-            arguments: Vec::new(),
-        }
-    }
-
-    /// Cargo, as the toolchain that runs this tool has it. Start it with
-    /// [`without_cargo_variables`], else it builds half the world anew.
-    pub fn cargo() -> Self {
-        Self::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-    }
-
-    /// Adds an argument.
-    #[must_use]
-    pub fn arg(mut self, argument: impl Into<OsString>) -> Self {
-        self.arguments.push(argument.into());
-        self
-    }
-
-    /// Adds arguments.
-    #[must_use]
-    pub fn args<A: Into<OsString>>(mut self, arguments: impl IntoIterator<Item = A>) -> Self {
-        self.arguments.extend(arguments.into_iter().map(Into::into));
-        self
-    }
-
-    /// The process in `duct`'s terms, without the secrets of the environment. A status other than zero is no error there:
-    /// [`succeed`] and [`capture`] report it with the command line.
-    pub fn expression(&self, directory: &Path) -> Expression {
-        let expression = duct::cmd(&self.program, &self.arguments).dir(directory);
-        secret_variables()
-            .fold(expression, |expression, name| expression.env_remove(name))
-            .unchecked()
-    }
-}
-
-impl std::fmt::Display for CommandLine {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let program = Path::new(&self.program);
-        let program = program.file_name().unwrap_or(program.as_os_str());
-        write!(formatter, "{}", program.to_string_lossy())?;
-        for argument in &self.arguments {
-            let argument = argument.to_string_lossy();
-            if argument.contains(char::is_whitespace) || argument.is_empty() {
-                write!(formatter, " '{argument}'")?;
-            } else {
-                write!(formatter, " {argument}")?;
-            }
-        }
-        Ok(())
-    }
 }
 
 /// Runs a command whose output is for the user: all of it goes to standard error.
@@ -225,41 +141,6 @@ fn is_executable(path: &Path) -> bool {
         .is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
 }
 
-/// A child that runs while other things are done, and is ended with this process.
-pub struct Background(Running);
-
-impl Background {
-    /// Starts `line` with both its outputs in the file `log`.
-    pub fn start(line: &CommandLine, log: &Path) -> Result<Self> {
-        console::note(format_args!("$ {line}"));
-        let expression = line
-            .expression(Path::new("."))
-            .stdin_null()
-            .stderr_to_stdout()
-            .stdout_path(log);
-        Running::start(line, &expression).map(Self)
-    }
-
-    /// Whether it has ended by itself.
-    pub fn has_ended(&self) -> bool {
-        !matches!(self.0.handle.try_wait(), Ok(None))
-    }
-
-    /// Asks it to end and waits until it has.
-    pub fn stop(&self) {
-        for id in self.0.handle.pids() {
-            let Ok(shell) = Shell::new() else { continue };
-            let id = id.to_string();
-            // What has ended by itself need not be told to.
-            let _ = xshell::cmd!(shell, "kill -TERM {id}")
-                .quiet()
-                .ignore_status()
-                .run();
-        }
-        let _ = self.0.handle.wait();
-    }
-}
-
 fn wait(line: &CommandLine, expression: &Expression) -> Result<Output> {
     let running = Running::start(line, expression)?;
     let output = running
@@ -277,41 +158,4 @@ fn check(line: &CommandLine, output: &Output) -> Result<()> {
             .because(format!("`{line}` failed: {}", output.status))
             .into())
     }
-}
-
-/// A child that an interrupt would end.
-struct Running {
-    handle: Arc<Handle>,
-}
-
-impl Running {
-    fn start(line: &CommandLine, expression: &Expression) -> Result<Self> {
-        let handle = expression
-            .start()
-            .map_err(|error| not_started(line, error))?;
-        let handle = Arc::new(handle);
-        running().push(Arc::clone(&handle));
-        Ok(Self { handle })
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        running().retain(|other| !Arc::ptr_eq(other, &self.handle));
-    }
-}
-
-fn running() -> std::sync::MutexGuard<'static, Vec<Arc<Handle>>> {
-    RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn not_started(line: &CommandLine, error: std::io::Error) -> anyhow::Error {
-    let program = Path::new(&line.program)
-        .file_name()
-        .unwrap_or(OsStr::new("?"));
-    let fault = Kind::Failed.because(format!(
-        "{} could not be started",
-        program.to_string_lossy()
-    ));
-    anyhow::Error::new(error).context(fault)
 }

@@ -1,0 +1,72 @@
+//! Command lines, as they are started and as messages name them.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use duct::Expression;
+
+use super::secret_variables;
+
+/// A command line: a program with its arguments.
+#[derive(Debug, Clone)]
+pub struct CommandLine {
+    pub(super) program: OsString,
+    arguments: Vec<OsString>,
+}
+
+impl CommandLine {
+    /// `program` without arguments.
+    pub fn new(program: impl Into<OsString>) -> Self {
+        Self {
+            program: program.into(),
+            arguments: Vec::new(),
+        }
+    }
+
+    /// Cargo, as the toolchain that runs this tool has it. Start it with
+    /// [`super::without_cargo_variables`], else it builds half the world anew.
+    pub fn cargo() -> Self {
+        Self::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+    }
+
+    /// Adds an argument.
+    #[must_use]
+    pub fn arg(mut self, argument: impl Into<OsString>) -> Self {
+        self.arguments.push(argument.into());
+        self
+    }
+
+    /// Adds arguments.
+    #[must_use]
+    pub fn args<A: Into<OsString>>(mut self, arguments: impl IntoIterator<Item = A>) -> Self {
+        self.arguments.extend(arguments.into_iter().map(Into::into));
+        self
+    }
+
+    /// The process in `duct`'s terms, without the secrets of the environment. A
+    /// status other than zero is no error there: [`super::succeed`] and
+    /// [`super::capture`] report it with the command line.
+    pub fn expression(&self, directory: &Path) -> Expression {
+        let expression = duct::cmd(&self.program, &self.arguments).dir(directory);
+        secret_variables()
+            .fold(expression, |expression, name| expression.env_remove(name))
+            .unchecked()
+    }
+}
+
+impl std::fmt::Display for CommandLine {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let program = Path::new(&self.program);
+        let program = program.file_name().unwrap_or(program.as_os_str());
+        write!(formatter, "{}", program.to_string_lossy())?;
+        for argument in &self.arguments {
+            let argument = argument.to_string_lossy();
+            if argument.contains(char::is_whitespace) || argument.is_empty() {
+                write!(formatter, " '{argument}'")?;
+            } else {
+                write!(formatter, " {argument}")?;
+            }
+        }
+        Ok(())
+    }
+}
