@@ -62,6 +62,7 @@ enum Command {
     #[command(name = "imagedefinitions")]
     ImageDefinitions(commands::ImageDefinitions),
     Pipeline(commands::Pipeline),
+    Up(commands::Up),
     Params(commands::Params),
     Setup(commands::Setup),
     Test(commands::Test),
@@ -86,6 +87,7 @@ impl Cli {
             Command::Rollback(command) => command.run(&context),
             Command::ImageDefinitions(command) => command.run(&context),
             Command::Pipeline(command) => command.run(&context),
+            Command::Up(command) => command.run(&context),
             Command::Params(command) => command.run(&context),
             Command::Setup(command) => command.run(),
             Command::Test(command) => command.run(&context),

@@ -11,6 +11,7 @@ mod rollback;
 mod setup;
 mod staging_tag;
 mod test;
+mod up;
 
 use std::env;
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
-use crate::cli::Global;
+use crate::cli::{Format, Global};
 use crate::error::{Fault, Kind};
 use crate::oci::Digest;
 use crate::parameters::Parameters;
@@ -36,6 +37,7 @@ pub use rollback::Rollback;
 pub use setup::Setup;
 pub use staging_tag::StagingTag;
 pub use test::Test;
+pub use up::Up;
 
 /// How many services are worked on at once.
 const SERVICES_AT_ONCE: usize = 16;
@@ -45,6 +47,7 @@ pub struct Context {
     workspace: Workspace,
     parameters: Arc<Parameters>,
     registries: Registries,
+    format: Format,
 }
 
 impl Context {
@@ -58,6 +61,7 @@ impl Context {
             registries: Registries::new(Arc::clone(&parameters), limit),
             parameters,
             workspace,
+            format: global.format,
         })
     }
 

@@ -10,6 +10,7 @@ mod elf;
 mod layer;
 mod platform;
 mod root_file_system;
+mod unpack;
 mod write;
 
 use std::path::Path;
@@ -20,6 +21,7 @@ use serde::Serialize;
 use crate::oci::{Digest, Tag};
 use crate::registry::{Layout, Repository as _};
 use crate::workspace::{Service, Source, Workspace};
+pub use unpack::{Unpacked, unpack};
 
 /// What makes the image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]

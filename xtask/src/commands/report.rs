@@ -85,18 +85,31 @@ struct ErrorObject {
 #[derive(Debug)]
 pub struct Report {
     entries: Vec<Entry>,
+    /// The results are on standard output already.
+    printed: bool,
 }
 
 impl Report {
     /// A report of these entries.
     pub fn new(entries: Vec<Entry>) -> Self {
-        Self { entries }
+        Self {
+            entries,
+            printed: false,
+        }
     }
 
     /// The report of a command that failed as a whole.
     pub fn of_error(error: anyhow::Error) -> Self {
         let object = json!({ "service": null, "outcome": "failed" });
         Self::new(vec![Entry::failed(&object, error)])
+    }
+
+    /// The report of a command that failed after it had printed its results.
+    pub fn of_late_error(error: anyhow::Error) -> Self {
+        Self {
+            printed: true,
+            ..Self::of_error(error)
+        }
     }
 
     /// The first error, where there is one; the others are told.
@@ -107,16 +120,22 @@ impl Report {
         first.map_or(Ok(()), Err)
     }
 
-    fn first_error(&self) -> Option<&anyhow::Error> {
-        self.entries.iter().find_map(|entry| entry.error.as_ref())
-    }
-
     /// Prints results to standard output and errors to standard error; gives the
     /// exit code of the first error.
     pub fn print(&self, format: Format) -> ExitCode {
+        self.print_results(format);
+        for error in self.entries.iter().filter_map(|entry| entry.error.as_ref()) {
+            console::error(error);
+        }
         let kind = self.first_error().map(Fault::kind_of);
+        kind.map_or(ExitCode::SUCCESS, |kind| ExitCode::from(kind.exit_code()))
+    }
+
+    /// Prints results to standard output. A usage error prints no JSON.
+    pub fn print_results(&self, format: Format) {
+        let usage = self.first_error().map(Fault::kind_of) == Some(Kind::Usage);
         match format {
-            Format::Json if kind == Some(Kind::Usage) => {}
+            Format::Json if usage || self.printed => {}
             Format::Json => {
                 let objects: Vec<_> = self
                     .entries
@@ -125,16 +144,15 @@ impl Report {
                     .collect();
                 println!("[{}]", objects.join(","));
             }
-            Format::Text => self
-                .entries
-                .iter()
-                .filter_map(|entry| entry.text.as_ref())
-                .for_each(|text| println!("{text}")),
+            Format::Text => {
+                let lines = self.entries.iter().filter_map(|entry| entry.text.as_ref());
+                lines.for_each(|text| println!("{text}"));
+            }
         }
-        for error in self.entries.iter().filter_map(|entry| entry.error.as_ref()) {
-            console::error(error);
-        }
-        kind.map_or(ExitCode::SUCCESS, |kind| ExitCode::from(kind.exit_code()))
+    }
+
+    fn first_error(&self) -> Option<&anyhow::Error> {
+        self.entries.iter().find_map(|entry| entry.error.as_ref())
     }
 }
 

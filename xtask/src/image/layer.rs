@@ -19,6 +19,9 @@ pub(super) struct Layer {
     pub(super) media_type: &'static str,
 }
 
+/// What the media types of gzipped layers, OCI's and Docker's, have in common.
+pub(super) const GZIP_SUFFIX: &str = "gzip";
+
 const GZIP: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 
 /// Packs `entries` and the folders that they lie in: sorted, owned by root, all

@@ -106,6 +106,12 @@ impl Background {
         !matches!(self.0.handle.try_wait(), Ok(None))
     }
 
+    /// Waits until it ends.
+    pub fn wait(&self) {
+        // What cannot be waited for has ended.
+        let _ = self.0.handle.wait();
+    }
+
     /// Asks it to end and waits until it has.
     pub fn stop(&self) {
         // What has ended by itself need not be told to.

@@ -123,6 +123,12 @@ impl Service {
         format!("{}_TESTED_DIGEST", self.prefix())
     }
 
+    /// The parameter with the database's URL for `environment`, where the service has one.
+    pub fn database_parameter(&self, environment: Environment) -> String {
+        let environment = environment.to_string().to_ascii_uppercase();
+        format!("{}_DATABASE_URL_{environment}", self.prefix())
+    }
+
     /// The names that the service goes by.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         [self.package.as_str(), self.alias.as_str()].into_iter()

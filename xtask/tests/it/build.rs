@@ -112,7 +112,7 @@ fn no_path_of_this_machine_is_in_the_binary() {
 fn a_build_leaves_one_image_and_nothing_else() {
     let sandbox = tiny::workspace();
     sandbox.ok(["build"]);
-    sandbox.edit("tiny/src/main.rs", "listening", "listening at");
+    sandbox.edit("tiny/src/main.rs", "Not Found", "Never Found");
     sandbox.ok(["build"]);
     let blobs = fs::read_dir(sandbox.path("target/images/tiny/blobs/sha256")).unwrap();
     assert_eq!(blobs.count(), 3, "a manifest, a configuration and a layer");

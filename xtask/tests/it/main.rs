@@ -13,6 +13,7 @@ mod build;
 mod command_line;
 mod layout;
 mod support;
+mod up;
 mod with_docker;
 mod with_registry;
 mod with_skopeo;

@@ -35,13 +35,15 @@ TINY_IMAGE_TAG_STAGING = { description = "tag", local = "1.0.SNAPSHOT" }
 TINY_IMAGE_TAG_PRODUCTION = { description = "tag", local = "1.0.RELEASE" }
 "#;
 
-const MAIN: &str = r#"
+const MAIN: &str = r##"
 use std::io::{Read, Write};
 
 fn main() {
     let port = std::env::var("PORT").unwrap();
-    let listener = std::net::TcpListener::bind(format!("0.0.0.0:{port}")).unwrap();
-    println!("listening");
+    let host = std::env::var("HOST").unwrap_or("0.0.0.0".into());
+    let listener = std::net::TcpListener::bind(format!("{host}:{port}")).unwrap();
+    let address = listener.local_addr().unwrap();
+    println!(r#"{{"message":"listening","address":"{address}"}}"#);
     for connection in listener.incoming() {
         let mut connection = connection.unwrap();
         let mut request = [0; 1024];
@@ -51,7 +53,7 @@ fn main() {
         write!(connection, "HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").unwrap();
     }
 }
-"#;
+"##;
 
 const DOCKERFILE: &str = include_str!("../../../../build/Dockerfile");
 

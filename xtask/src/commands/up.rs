@@ -1,0 +1,131 @@
+mod running;
+
+use anyhow::{Context as _, Result};
+use serde::Serialize;
+
+use self::running::{Started, start};
+use super::{Context, Entry, Report};
+use crate::error::Kind;
+use crate::image::{self, Unpacked};
+use crate::parameters::service_dns_variable;
+use crate::process;
+use crate::registry::{Access, Repository as _};
+use crate::workspace::{Environment, Service};
+
+/// Start the services from their images, wired together
+///
+/// Each image is unpacked and its service started as a process on this machine.
+/// Ctrl-C stops them all.
+#[derive(Debug, clap::Args)]
+pub struct Up {
+    /// Take the images, and the databases, of this environment instead of the
+    /// images that were built last
+    #[arg(long, value_enum, value_name = "ENV")]
+    environment: Option<Environment>,
+}
+
+/// A service that runs.
+#[derive(Debug, Serialize)]
+struct Object<'a> {
+    service: &'a str,
+    outcome: &'static str,
+    url: String,
+}
+
+impl Up {
+    pub(crate) fn run(self, context: &Context) -> Result<Report> {
+        let started = self.start_all(context)?;
+        // Whoever waits for the URLs sees them now, not when the services end.
+        Report::new(started.iter().map(entry).collect()).print_results(context.format);
+        process::expect_interrupt();
+        running::wait_until_one_ends(started)
+    }
+
+    /// Upstreams first: a service is told where they are.
+    fn start_all<'a>(&self, context: &'a Context) -> Result<Vec<Started<'a>>> {
+        let mut started: Vec<Started<'a>> = Vec::new();
+        for service in context.workspace.levels().into_iter().flatten() {
+            let starting = || format!("starting {}", service.package);
+            let unpacked = self.unpack(context, service).with_context(starting)?;
+            let environment = self
+                .environment_of(context, service, &started)
+                .with_context(starting)?;
+            started.push(start(service, &unpacked, environment).with_context(starting)?);
+        }
+        Ok(started)
+    }
+
+    fn unpack(&self, context: &Context, service: &Service) -> Result<Unpacked> {
+        let folder = context
+            .workspace
+            .target_directory
+            .join("up")
+            .join(&service.package);
+        let Some(environment) = self.environment else {
+            let layout = image::layout(&context.workspace, service)?;
+            let digest = layout.resolve(&image::tag()?)?;
+            let manifest = digest
+                .map(|digest| layout.manifest(&digest))
+                .transpose()?
+                .flatten();
+            let not_built = || {
+                let fault = format!("there is no image of {}", service.package);
+                Kind::NotFound
+                    .because(fault)
+                    .hint(Context::command("build", service))
+            };
+            return image::unpack(&layout, &manifest.with_context(not_built)?, &folder);
+        };
+        let (name, tag) = context
+            .parameters
+            .image(&context.workspace, service, environment)?;
+        let repository = context.registries.open(&name, Access::Pull);
+        let digest = repository.resolve(&tag)?;
+        let manifest = digest
+            .map(|digest| repository.manifest(&digest))
+            .transpose()?
+            .flatten();
+        let manifest = manifest.with_context(|| {
+            Kind::NotFound.because(format!("there is no image {}", name.tagged(&tag)))
+        })?;
+        image::unpack(&*repository, &manifest, &folder)
+    }
+
+    /// The variables of a service besides those of its image.
+    fn environment_of(
+        &self,
+        context: &Context,
+        service: &Service,
+        started: &[Started<'_>],
+    ) -> Result<Vec<(String, String)>> {
+        let mut variables = vec![("HOST".to_owned(), "127.0.0.1".to_owned())];
+        for other in started
+            .iter()
+            .filter(|other| service.upstreams.contains(&other.service.package))
+        {
+            variables.push((service_dns_variable(other.service), other.url()));
+        }
+        let database = match self.environment {
+            Some(environment) => context
+                .parameters
+                .find(&service.database_parameter(environment))?,
+            None => None,
+        };
+        match database {
+            Some(url) => variables.push(("DATABASE_URL".into(), url.expose().to_owned())),
+            // A database of its own is empty and forgotten at the end: something to look at serves better.
+            None => variables.push(("SAMPLE_DATA".into(), "true".into())),
+        }
+        Ok(variables)
+    }
+}
+
+fn entry(started: &Started<'_>) -> Entry {
+    let url = format!("{}{}", started.url(), started.service.context_path);
+    let object = Object {
+        service: &started.service.package,
+        outcome: "started",
+        url: url.clone(),
+    };
+    Entry::new(url, &object)
+}

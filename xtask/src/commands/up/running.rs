@@ -1,0 +1,157 @@
+//! Services as processes of this machine.
+
+use std::io::{BufRead as _, BufReader, PipeReader};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::mpsc::{self, Sender};
+
+use anyhow::{Context as _, Result};
+use serde::Deserialize;
+
+use crate::commands::Report;
+use crate::console;
+use crate::error::{Fault, Kind};
+use crate::image::Unpacked;
+use crate::process::{Background, CommandLine};
+use crate::workspace::Service;
+
+/// A service that listens.
+pub(super) struct Started<'a> {
+    pub(super) service: &'a Service,
+    address: SocketAddr,
+    process: Background,
+}
+
+impl Started<'_> {
+    /// The service's base URL, without a slash at the end.
+    pub(super) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+}
+
+impl Drop for Started<'_> {
+    fn drop(&mut self) {
+        self.process.stop();
+    }
+}
+
+/// Starts a service and waits until it says where it listens.
+pub(super) fn start<'a>(
+    service: &'a Service,
+    image: &Unpacked,
+    variables: Vec<(String, String)>,
+) -> Result<Started<'a>> {
+    let (program, arguments) = image
+        .command
+        .split_first()
+        .context("the image has no entry point")?;
+    let program = image.root.join(program.trim_start_matches('/'));
+    let line = CommandLine::new(program).args(arguments);
+    let port = ("PORT".to_owned(), port_for(service).to_string());
+    let environment: Vec<_> = image
+        .environment
+        .iter()
+        .cloned()
+        .chain(variables)
+        .chain([port])
+        .collect();
+    let (process, output) =
+        Background::piped(&line, &image.root, |service| service.full_env(environment))?;
+    let (sender, listening) = mpsc::channel();
+    let name = service.alias.clone();
+    std::thread::spawn(move || relay(&name, output, &sender));
+    // Without an address the channel ends with the output.
+    let address = listening.recv().map_err(|_| ended_early())?;
+    Ok(Started {
+        service,
+        address,
+        process,
+    })
+}
+
+fn ended_early() -> Fault {
+    Kind::Failed.because("it ended before it listened; its output is above")
+}
+
+/// Waits until a service ends, which none does by itself, and then ends the others.
+pub(super) fn wait_until_one_ends(started: Vec<Started<'_>>) -> Result<Report> {
+    let (sender, ended) = mpsc::channel();
+    std::thread::scope(|scope| {
+        for service in &started {
+            let sender = sender.clone();
+            scope.spawn(move || {
+                service.process.wait();
+                // Nobody listens any more once the first has ended.
+                let _ = sender.send(&service.service.package);
+            });
+        }
+        let first = ended.recv().context("waiting for the services")?;
+        for service in &started {
+            service.process.stop();
+        }
+        let fault = Kind::Failed.because(format!("{first} has ended; its output is above"));
+        Ok(Report::of_late_error(fault.into()))
+    })
+}
+
+/// The port of the service's metadata or one of the next, whichever is free; else any.
+fn port_for(service: &Service) -> u16 {
+    let candidates = (0..100).filter_map(|offset| service.port.checked_add(offset));
+    let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
+    candidates.into_iter().find(is_free).unwrap_or(0)
+}
+
+/// Shows a service's lines behind its name.
+fn relay(name: &str, output: PipeReader, sender: &Sender<SocketAddr>) {
+    for line in BufReader::new(output).lines().map_while(Result::ok) {
+        console::note(format_args!("{name} | {line}"));
+        if let Some(address) = listening_address(&line) {
+            // Where nobody waits any more, nobody needs to know.
+            let _ = sender.send(address);
+        }
+    }
+}
+
+/// The address in the line with which a service says that it listens.
+fn listening_address(line: &str) -> Option<SocketAddr> {
+    #[derive(Deserialize)]
+    struct Line {
+        #[serde(flatten)]
+        own: Fields,
+        fields: Option<Fields>,
+    }
+    #[derive(Deserialize)]
+    struct Fields {
+        message: Option<String>,
+        address: Option<SocketAddr>,
+    }
+    let line: Line = serde_json::from_str(line).ok()?;
+    let fields = line.fields.unwrap_or(line.own);
+    fields
+        .address
+        .filter(|_| fields.message.as_deref() == Some("listening"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_is_read_from_a_log_line() {
+        let address = "127.0.0.1:8080".parse().ok();
+        assert_eq!(
+            listening_address(
+                r#"{"level":"INFO","message":"listening","address":"127.0.0.1:8080"}"#
+            ),
+            address
+        );
+        assert_eq!(
+            listening_address(r#"{"fields":{"message":"listening","address":"127.0.0.1:8080"}}"#),
+            address
+        );
+        assert_eq!(
+            listening_address(r#"{"message":"called","address":"127.0.0.1:8080"}"#),
+            None
+        );
+        assert_eq!(listening_address("listening"), None);
+    }
+}

@@ -1,0 +1,92 @@
+//! Services as processes of this machine.
+
+use std::io::{BufRead as _, BufReader};
+use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+
+use crate::support::{Ran, Sandbox, tiny};
+
+/// Starts `up` and gives it with the URL of its one service.
+fn up(sandbox: &Sandbox, arguments: &[&str]) -> (Child, String) {
+    let mut command = sandbox.command(["up", "--format", "json"].iter().chain(arguments));
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.as_mut().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    let started: Vec<Value> =
+        serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line:?}"));
+    (child, started[0]["url"].as_str().unwrap().to_owned())
+}
+
+fn signal(name: &str, id: u32) {
+    let status = Command::new("kill")
+        .args([name, &id.to_string()])
+        .status()
+        .unwrap();
+    assert!(status.success());
+}
+
+/// The host and port of a URL.
+fn address_of(url: &str) -> &str {
+    url.trim_start_matches("http://").split('/').next().unwrap()
+}
+
+#[test]
+fn services_run_until_an_interrupt_stops_them() {
+    let sandbox = tiny::workspace();
+    sandbox.ok(["build"]);
+    let (mut child, url) = up(&sandbox, &[]);
+    let answer = ureq::get(format!("{url}/health/live")).call().unwrap();
+    assert_eq!(answer.status(), 200);
+
+    signal("-INT", child.id());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert!(
+        TcpStream::connect(address_of(&url)).is_err(),
+        "the service is gone"
+    );
+}
+
+#[test]
+fn the_images_of_an_environment_run_as_well() {
+    let sandbox = tiny::workspace();
+    sandbox.ok(["pipeline", "run"]);
+    std::fs::remove_dir_all(sandbox.path("target/images")).unwrap();
+    let (mut child, url) = up(&sandbox, &["--environment", "production"]);
+    assert_eq!(
+        ureq::get(format!("{url}/health/live"))
+            .call()
+            .unwrap()
+            .status(),
+        200
+    );
+    signal("-TERM", child.id());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn a_service_that_ends_by_itself_ends_the_command_with_its_words() {
+    let sandbox = tiny::workspace();
+    sandbox.edit(
+        "tiny/src/main.rs",
+        "let port",
+        "panic!(\"no database\");\n    let port",
+    );
+    sandbox.ok(["build"]);
+    sandbox
+        .run(["up"])
+        .fails(1, &["tiny | ", "no database", "ended before it listened"]);
+}
+
+#[test]
+fn without_images_the_command_that_makes_them_is_named() {
+    let ran: Ran = Sandbox::new().run(["up"]);
+    ran.fails(5, &["hint: cargo xtask build backend"]);
+}
