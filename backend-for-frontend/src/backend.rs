@@ -1,5 +1,6 @@
 //! The backend, as functions.
 
+use std::error::Error;
 use std::time::Duration;
 
 use axum::body::Bytes;
@@ -176,11 +177,6 @@ fn understand<T: DeserializeOwned>(status: StatusCode, body: &[u8]) -> Result<T,
     }
 }
 
-/// The cause says more than the error, which is only that the client failed.
-fn unreachable(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Failure {
-    let error = error.into();
-    Failure::Unreachable(match error.source() {
-        Some(cause) => format!("{error}: {cause}"),
-        None => error.to_string(),
-    })
+fn unreachable(error: impl Into<Box<dyn Error + Send + Sync>>) -> Failure {
+    Failure::Unreachable(service_kit::causes(&*error.into()))
 }

@@ -185,8 +185,8 @@ pub(crate) enum Action {
 }
 
 impl Action {
-    /// The name of the buttons.
-    pub(crate) const NAME: &str = "action";
+    /// The name of the buttons. `action` would hide the form's own property of that name from the script.
+    pub(crate) const NAME: &str = "change";
 
     /// The action in the body of a form, if it has one.
     pub(crate) fn parse(body: &[u8]) -> Option<Self> {

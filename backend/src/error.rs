@@ -48,8 +48,7 @@ impl Error {
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         if let Self::Database(error) = &self {
-            let cause = std::error::Error::source(error).map(tracing::field::display);
-            tracing::error!(%error, cause, "the database failed");
+            tracing::error!(error = service_kit::causes(error), "the database failed");
         }
         let mut response = self.status().into_response();
         if let Some(explanation) = Explanation::of(self) {

@@ -13,7 +13,10 @@ async fn main() -> ExitCode {
     match run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!(error, "the service could not run");
+            tracing::error!(
+                error = service_kit::causes(&*error),
+                "the service could not run"
+            );
             ExitCode::FAILURE
         }
     }

@@ -29,7 +29,7 @@ function restoreFocus(id) {
 
 document.addEventListener("submit", async (event) => {
   const button = event.submitter;
-  if (event.target.id !== "addUsersForm" || button?.name !== "action") {
+  if (event.target.id !== "addUsersForm" || button?.name !== "change") {
     return;
   }
   event.preventDefault();

@@ -171,6 +171,6 @@ pub(crate) fn with(
 }
 
 /// The button that was pressed.
-pub(crate) fn action(action: &str) -> (String, String) {
-    ("action".to_owned(), action.to_owned())
+pub(crate) fn button(action: &str) -> (String, String) {
+    ("change".to_owned(), action.to_owned())
 }

@@ -3,7 +3,7 @@
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 
-use crate::bff::{Bff, action, user, with};
+use crate::bff::{Bff, button, user, with};
 
 async fn login_ids(bff: &Bff) -> Vec<String> {
     let page = bff.get("/getUsers").await;
@@ -166,7 +166,7 @@ async fn html_and_sql_are_text() {
 async fn buttons_change_the_form_without_a_script() {
     let bff = Bff::with_backend().await;
     let mut fields = user(0, "saburo");
-    fields.push(action("add-user 0"));
+    fields.push(button("add-user 0"));
     let page = bff.submit(&fields).await;
     assert_eq!(page.status, StatusCode::OK);
     assert_eq!(page.value_of("loginId-0"), "saburo");
@@ -174,19 +174,19 @@ async fn buttons_change_the_form_without_a_script() {
     assert!(page.has("deleteFormButton-1"));
 
     let mut fields = [user(0, "saburo"), user(1, "shiro")].concat();
-    fields.push(action("delete-user 0"));
+    fields.push(button("delete-user 0"));
     let page = bff.submit(&fields).await;
     assert_eq!(page.value_of("loginId-0"), "shiro");
     assert!(!page.has("loginId-1") && !page.has("deleteFormButton-0"));
 
     let mut fields = user(0, "saburo");
-    fields.push(action("delete-email 0 0"));
+    fields.push(button("delete-email 0 0"));
     let page = bff.submit(&fields).await;
     assert_eq!(page.value_of("email-0_0"), "two@debugroom.org");
     assert!(!page.has("email-0_1") && !page.has("deleteEmailButton-0_0"));
 
     let mut fields = user(0, "saburo");
-    fields.push(action("add-email 0"));
+    fields.push(button("add-email 0"));
     assert_eq!(bff.submit(&fields).await.value_of("email-0_2"), "");
     assert_eq!(login_ids(&bff).await.len(), 3, "nobody is added by these");
 }
@@ -199,7 +199,7 @@ async fn a_login_id_can_be_checked_without_a_script() {
         ("taro.mynavi", "このログインIDは使用できません。"),
     ] {
         let mut fields = user(0, login_id);
-        fields.push(action("check-login-id 0"));
+        fields.push(button("check-login-id 0"));
         let page = bff.submit(&fields).await;
         assert_eq!(page.text_of("message-panel"), message);
         assert_eq!(page.value_of("loginId-0"), login_id);

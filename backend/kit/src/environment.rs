@@ -86,3 +86,33 @@ impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Environment {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_set_or_empty_is_the_default() {
+        let environment: Environment = [("EMPTY", "")].into_iter().collect();
+        assert_eq!(environment.parsed_or("EMPTY", 1, "a number").ok(), Some(1));
+        assert_eq!(
+            environment.parsed_or("MISSING", 2, "a number").ok(),
+            Some(2)
+        );
+    }
+
+    #[test]
+    fn errors_name_the_variable_and_never_its_value() {
+        let environment: Environment = [("COUNT", "secret")].into_iter().collect();
+        let wrong = environment.parsed_or("COUNT", 1, "a number").unwrap_err();
+        assert_eq!(
+            wrong.to_string(),
+            "COUNT: expected a number, but it is something else"
+        );
+        let missing = environment.required::<u8>("OTHER", "a number").unwrap_err();
+        assert_eq!(
+            missing.to_string(),
+            "OTHER: expected a number, but it is not set"
+        );
+    }
+}

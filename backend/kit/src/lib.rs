@@ -12,7 +12,7 @@ mod version;
 
 pub use environment::{Environment, Misconfigured};
 pub use guard::guard;
-pub use logs::init as init_logs;
+pub use logs::{causes, init as init_logs};
 pub use observe::{RequestId, observe};
 pub use server::{Listen, serve};
 pub use version::Version;

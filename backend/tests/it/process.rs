@@ -3,25 +3,33 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, channel};
 
 use serde_json::Value;
+use tempfile::TempDir;
 
 struct Process {
     child: Child,
-    log: BufReader<ChildStdout>,
+    log: Receiver<String>,
     address: String,
 }
 
 impl Process {
     fn start() -> Self {
+        Self::start_on("sqlite::memory:")
+    }
+
+    fn start_on(database_url: &str) -> Self {
         let mut child = command(&[
+            ("DATABASE_URL", database_url),
             ("HOST", "127.0.0.1"),
             ("PORT", "0"),
             ("SAMPLE_DATA", "true"),
         ])
         .spawn()
         .unwrap();
-        let log = BufReader::new(child.stdout.take().unwrap());
+        let log = lines(child.stdout.take().unwrap());
         let mut process = Self {
             child,
             log,
@@ -36,18 +44,14 @@ impl Process {
 
     /// Waits for the line with this message.
     fn logged(&mut self, message: &str) -> Value {
-        loop {
-            let mut line = String::new();
-            assert_ne!(
-                self.log.read_line(&mut line).unwrap(),
-                0,
-                "the log ended without {message:?}"
-            );
-            let line: Value = serde_json::from_str(&line).expect("a line of JSON");
-            if line["message"] == message {
-                return line;
-            }
-        }
+        let lines = self
+            .log
+            .iter()
+            .map(|line| serde_json::from_str::<Value>(&line).expect("a line of JSON"));
+        let mut found = lines.filter(|line| line["message"] == message);
+        found
+            .next()
+            .unwrap_or_else(|| panic!("the log ended without {message:?}"))
     }
 
     fn terminate(&self) {
@@ -64,6 +68,18 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The lines as they come. They are read all the time: a full pipe would stop the process.
+fn lines(output: ChildStdout) -> Receiver<String> {
+    let (sender, receiver) = channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(output).lines().map_while(Result::ok) {
+            // Whoever no longer listens does not hold up the process.
+            let _ = sender.send(line);
+        }
+    });
+    receiver
 }
 
 fn command(variables: &[(&str, &str)]) -> Command {
@@ -105,6 +121,89 @@ fn a_running_request_is_answered_after_sigterm() {
         TcpStream::connect(&process.address).is_err(),
         "nobody listens any more"
     );
+}
+
+/// Adds users over a connection that it keeps, and goes to the second address when the first one closes it.
+fn add_users(
+    login_ids: impl Iterator<Item = String>,
+    addresses: [&str; 2],
+    answered: &AtomicUsize,
+) {
+    let mut addresses = addresses.into_iter();
+    let mut connection = addresses.next().map(connect).unwrap();
+    for login_id in login_ids {
+        let status = add_user(&mut connection, &login_id).unwrap_or_else(|_| {
+            connection = addresses
+                .next()
+                .map(connect)
+                .expect("the second instance does not stop");
+            add_user(&mut connection, &login_id).expect("the second instance does not stop")
+        });
+        // Where the first instance had added the user without saying so, the second one would refuse it.
+        assert_eq!(status, "HTTP/1.1 201 Created");
+        answered.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+fn connect(address: &str) -> BufReader<TcpStream> {
+    BufReader::new(TcpStream::connect(address).unwrap())
+}
+
+fn add_user(connection: &mut BufReader<TcpStream>, login_id: &str) -> std::io::Result<String> {
+    let body = format!(
+        r#"{{"firstName":"a","familyName":"b","loginId":"{login_id}","address":{{"zipCode":"1","address":"c"}}}}"#
+    );
+    write!(
+        connection.get_mut(),
+        "POST /backend/api/v1/users/new HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
+         content-length: {}\r\n\r\n{body}",
+        body.len()
+    )?;
+    let mut status = String::new();
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        if connection.read_line(&mut line)? == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+        match line.trim_end() {
+            "" => break,
+            line if status.is_empty() => status = line.to_owned(),
+            line => {
+                length = line
+                    .strip_prefix("content-length: ")
+                    .map_or(length, |value| value.parse().unwrap())
+            }
+        }
+    }
+    connection.read_exact(&mut vec![0; length])?;
+    Ok(status)
+}
+
+#[test]
+fn a_load_through_a_stop_loses_nothing_that_was_accepted() {
+    const CLIENTS: usize = 4;
+    const USERS: usize = 100;
+    let folder = TempDir::new().unwrap();
+    let url = format!("sqlite:{}/users.db", folder.path().display());
+    let (mut first, second) = (Process::start_on(&url), Process::start_on(&url));
+    let addresses = [first.address.clone(), second.address.clone()];
+    let answered = AtomicUsize::new(0);
+
+    std::thread::scope(|scope| {
+        for client in 0..CLIENTS {
+            let (answered, [one, other]) = (&answered, &addresses);
+            let login_ids = (0..USERS).map(move |number| format!("user.{client}.{number}"));
+            scope.spawn(move || add_users(login_ids, [one, other], answered));
+        }
+        // In the midst of it, for certain.
+        while answered.load(Ordering::SeqCst) < CLIENTS * USERS / 10 {
+            std::thread::yield_now();
+        }
+        first.terminate();
+    });
+    assert!(first.child.wait().unwrap().success());
+    assert_eq!(answered.into_inner(), CLIENTS * USERS);
 }
 
 #[test]
