@@ -9,6 +9,20 @@ use crate::commands::{self, Context, Report};
 use crate::parameters::SourceChoice;
 use crate::{console, process};
 
+/// The kinds of errors, as `error::Kind` has them.
+const EXIT_CODES: &str = "\
+Exit codes:
+    0  done, or already so
+    1  a check, test, lint or build did not hold; a fault of the tool or of this machine
+    2  the command line is wrong
+    3  a rule forbids it: an immutable tag, a dirty tree for production
+    4  a parameter or the metadata is missing or malformed; an unknown service
+    5  there is no such image or tag
+    6  the registry or AWS refused the credentials, or hides what they may not see
+    7  no usable answer within the time limit, or a quota is used up
+    8  somebody else moved the tag meanwhile, or --expect does not hold
+  130  interrupted";
+
 /// Builds, tags, promotes and describes the images of this workspace's services.
 ///
 /// Results go to standard output, everything else to standard error.
@@ -16,7 +30,8 @@ use crate::{console, process};
 #[command(
     name = "cargo xtask",
     bin_name = "cargo xtask",
-    disable_help_subcommand = true
+    disable_help_subcommand = true,
+    after_long_help = EXIT_CODES
 )]
 pub struct Cli {
     #[command(flatten)]
@@ -27,6 +42,7 @@ pub struct Cli {
 
 /// Flags that every command takes.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
 pub struct Global {
     /// How results are written to standard output
     #[arg(long, global = true, value_enum, default_value_t = Format::Text)]

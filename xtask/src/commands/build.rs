@@ -12,6 +12,7 @@ use crate::{console, parallel};
 /// Each image is an OCI layout in target/images/<service>/. The same commit gives
 /// the same digest.
 #[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
 pub struct Build {
     #[command(flatten)]
     services: Services,

@@ -9,6 +9,7 @@ use crate::process::{self, CommandLine};
 ///
 /// Format, lints, the rules of the architecture, and every test.
 #[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
 pub struct Ci {
     #[command(flatten)]
     test: Test,

@@ -15,6 +15,7 @@ use crate::workspace::{Environment, Service};
 /// From parameters and records, without network. --by-digest names the image that
 /// imageDetail.json records instead of the tag.
 #[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
 pub struct ImageDefinitions {
     #[command(flatten)]
     services: Services,

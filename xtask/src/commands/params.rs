@@ -9,6 +9,7 @@ use crate::parameters::{Needed, Value, needed};
 
 /// List and check the parameters
 #[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
 pub struct Params {
     #[command(subcommand)]
     action: Action,

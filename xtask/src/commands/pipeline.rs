@@ -15,6 +15,7 @@ use crate::{console, parallel};
 
 /// The delivery pipeline
 #[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
 pub struct Pipeline {
     #[command(subcommand)]
     action: Action,
@@ -26,6 +27,7 @@ enum Action {
     ///
     /// Builds all services, tags them for staging, promotes the very digests to
     /// production and writes the image definitions of both environments.
+    #[command(verbatim_doc_comment)]
     Run {
         /// Approve the release without asking
         #[arg(long)]

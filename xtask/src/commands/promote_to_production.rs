@@ -19,6 +19,7 @@ use crate::{console, parallel};
 /// conditional PUT: a move by somebody else between the last look at the tag and
 /// the PUT stays unseen.
 #[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
 pub struct PromoteToProduction {
     #[command(flatten)]
     services: Services,

@@ -14,6 +14,7 @@ use crate::{console, parallel};
 /// The production tag and <tag>-previous change places, and the records are
 /// rewritten. No running task changes by that: the command that deploys is named.
 #[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
 pub struct Rollback {
     #[command(flatten)]
     services: Services,

@@ -11,6 +11,7 @@ use crate::process::{self, CommandLine};
 
 /// Install what the tests need, or list it
 #[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
 pub struct Setup {
     /// Only say what is missing; fails where something is
     #[arg(long)]

@@ -16,6 +16,7 @@ use crate::{console, parallel};
 /// Points the staging tag and <tag>-<commit, 12 digits> at the image and writes
 /// imageDetail.json.
 #[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
 pub struct StagingTag {
     #[command(flatten)]
     services: Services,

@@ -20,6 +20,7 @@ const IMAGES_VARIABLE: &str = "XTASK_TEST_IMAGES";
 /// command. A part whose programs are missing fails by name, unless --skip leaves
 /// it out.
 #[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
 pub struct Test {
     /// Leave a part out; may be given several times
     #[arg(long, value_name = "PART", value_parser = PARTS.each_ref().map(|part| part.name))]

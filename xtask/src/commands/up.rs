@@ -17,6 +17,7 @@ use crate::workspace::{Environment, Service};
 /// Each image is unpacked and its service started as a process on this machine.
 /// Ctrl-C stops them all.
 #[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
 pub struct Up {
     /// Take the images, and the databases, of this environment instead of the
     /// images that were built last
