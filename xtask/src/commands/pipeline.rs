@@ -1,3 +1,4 @@
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
@@ -56,7 +57,7 @@ struct Delivered {
     service: String,
     tag: String,
     digest: Digest,
-    files: Vec<String>,
+    files: Vec<PathBuf>,
 }
 
 /// What a stage did.
@@ -166,7 +167,7 @@ fn stage(context: &Context, service: &Service) -> Result<Delivered> {
         service: service.package.clone(),
         tag: pushed.image.tag,
         digest: pushed.image.digest,
-        files: files.map(|file| file.display().to_string()).to_vec(),
+        files: files.to_vec(),
     })
 }
 
@@ -228,7 +229,7 @@ fn released(context: &Context, order: &Order<'_>) -> Result<Delivered> {
         service: service.package.clone(),
         tag: tag.to_string(),
         digest: digest_in_staging(context, service)?,
-        files: files.map(|file| file.display().to_string()).to_vec(),
+        files: files.to_vec(),
     })
 }
 
@@ -243,26 +244,28 @@ fn show_table(delivered: &[Delivered]) {
         .set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(["service", "tag", "digest", "files"]);
     for service in delivered {
-        let files = service
-            .files
-            .iter()
-            .map(|file| shorten(file))
-            .collect::<Vec<_>>()
-            .join("\n");
+        let digest = format!("{:.19}…", service.digest.to_string());
         table.add_row([
             &service.service,
             &service.tag,
-            &service.digest.to_string(),
-            &files,
+            &digest,
+            &list(&service.files),
         ]);
     }
     console::note(table);
 }
 
-/// A path relative to the current folder, where it lies below it.
-fn shorten(file: &str) -> String {
-    let current = std::env::current_dir()
-        .map(|folder| format!("{}/", folder.display()))
-        .unwrap_or_default();
-    file.strip_prefix(&current).unwrap_or(file).to_owned()
+/// The files of one folder: the folder, relative to the current one where it lies
+/// below it, and the names in it.
+fn list(files: &[PathBuf]) -> String {
+    let current = std::env::current_dir().unwrap_or_default();
+    let folder = files
+        .first()
+        .and_then(|file| file.parent())
+        .unwrap_or(Path::new(""));
+    let folder = folder.strip_prefix(&current).unwrap_or(folder).display();
+    let names = files.iter().filter_map(|file| file.file_name());
+    names.fold(format!("{folder}/"), |list, name| {
+        format!("{list}\n  {}", name.to_string_lossy())
+    })
 }
