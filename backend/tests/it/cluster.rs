@@ -88,6 +88,8 @@ impl Cluster {
 
 /// The URL of a new database in a cluster that all tests share.
 pub(crate) async fn new_database() -> String {
+    // Before the first use of what is shared, whose panic only one test would report in its own words.
+    programs();
     static SHARED: LazyLock<Mutex<Cluster>> = LazyLock::new(|| Mutex::new(Cluster::start()));
     let name = new_name();
     let (admin, url) = {
