@@ -14,6 +14,7 @@ const KEEPER: &str = r#"
 set -eu
 DIR=$(mktemp -d)
 trap 'pg_ctl -D "$DIR/data" -m immediate stop >/dev/null 2>&1 || true; rm -rf "$DIR"' EXIT
+trap 'exit 1' HUP INT TERM
 start() {
     pg_ctl -D "$DIR/data" -l "$DIR/log" -w -o "-k $DIR -c listen_addresses= -c fsync=off" start >/dev/null </dev/null
 }
