@@ -14,6 +14,7 @@ const KEEPER: &str = r#"
 set -eu
 DIR=$(mktemp -d)
 trap 'pg_ctl -D "$DIR/data" -m immediate stop >/dev/null 2>&1 || true; rm -rf "$DIR"' EXIT
+trap 'exit 1' HUP INT TERM
 start() {
     pg_ctl -D "$DIR/data" -l "$DIR/log" -w -o "-k $DIR -c listen_addresses= -c fsync=off" start >/dev/null </dev/null
 }
@@ -88,6 +89,8 @@ impl Cluster {
 
 /// The URL of a new database in a cluster that all tests share.
 pub(crate) async fn new_database() -> String {
+    // Before the first use of what is shared, whose panic only one test would report in its own words.
+    programs();
     static SHARED: LazyLock<Mutex<Cluster>> = LazyLock::new(|| Mutex::new(Cluster::start()));
     let name = new_name();
     let (admin, url) = {
