@@ -91,6 +91,16 @@ impl Sandbox {
 }
 
 impl Sandbox {
+    /// Gives production of backend a repository of its own.
+    pub(crate) fn has_own_production(&mut self, repository: String) {
+        self.edit(
+            "backend/Cargo.toml",
+            "port = 8080",
+            "port = 8080\nproduction-repository = true",
+        );
+        self.set("BACKEND_IMAGE_REPO_NAME_PRODUCTION", repository);
+    }
+
     /// Tags an image of backend for staging.
     pub(crate) fn has_staged_in_registry(&self) {
         // As docker push leaves it: docker pull takes no uncompressed OCI layers of that age.

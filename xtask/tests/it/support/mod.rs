@@ -2,6 +2,7 @@
 
 pub(crate) mod image;
 pub(crate) mod registry;
+pub(crate) mod scripted;
 pub(crate) mod tiny;
 pub(crate) mod token_server;
 
