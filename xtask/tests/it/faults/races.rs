@@ -61,6 +61,18 @@ fn two_promotions_of_the_same_digest_at_once_both_succeed() {
 }
 
 #[test]
+fn a_tag_that_somebody_else_moved_to_the_same_digest_is_success() {
+    let mut state = STOCK.state();
+    state.point("app", TAG, STOCK.old);
+    let registry = Scripted::start(state);
+    let moves = Fault::SomebodyMoves(TAG, STOCK.new);
+    registry.script(request("GET", STOCK.old), When::Only(1), moves);
+    let ran = promote(&sandbox(&registry), STOCK.new, &[]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert_eq!(production(&registry), Some(STOCK.new));
+}
+
+#[test]
 fn an_expectation_that_does_not_hold_is_a_race_and_changes_nothing() {
     let mut state = STOCK.state();
     state.point("app", TAG, STOCK.foreign);

@@ -1,6 +1,8 @@
 //! What the tests share: workspaces of their own, images, and servers.
 
+pub(crate) mod breaking;
 pub(crate) mod image;
+pub(crate) mod kills;
 pub(crate) mod registry;
 pub(crate) mod scripted;
 pub(crate) mod tiny;

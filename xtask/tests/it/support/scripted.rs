@@ -37,7 +37,7 @@ impl Matching {
         }
     }
 
-    fn holds(&self, request: &Request) -> bool {
+    pub(crate) fn holds(&self, request: &Request) -> bool {
         request.method == self.method
             && request.path.ends_with(&self.path)
             && self.query.is_none_or(|part| {
@@ -88,6 +88,15 @@ pub(crate) enum Fault {
 pub(crate) enum When {
     Only(usize),
     From(usize),
+}
+
+impl When {
+    pub(crate) fn includes(self, number: usize) -> bool {
+        match self {
+            Self::Only(only) => number == only,
+            Self::From(first) => number >= first,
+        }
+    }
 }
 
 struct Script {
@@ -229,10 +238,7 @@ fn note(shared: &Mutex<Shared>, request: &Request) -> (Option<Fault>, Duration) 
     for script in &mut shared.scripts {
         if script.matching.holds(request) {
             script.seen += 1;
-            let due = match script.when {
-                When::Only(number) => script.seen == number,
-                When::From(number) => script.seen >= number,
-            };
+            let due = script.when.includes(script.seen);
             found = found.or_else(|| due.then(|| script.fault.clone()));
         }
     }

@@ -14,12 +14,13 @@ pub(crate) struct Request {
     pub(super) version: String,
     pub(super) headers: Vec<(String, String)>,
     pub(super) body: Vec<u8>,
+    head: Vec<u8>,
 }
 
 impl Request {
     /// The next request's head, which stays unread, and its length; `None` at the
     /// connection's end.
-    pub(super) fn peek(stream: &TcpStream) -> Option<(Self, usize)> {
+    pub(crate) fn peek(stream: &TcpStream) -> Option<(Self, usize)> {
         let mut buffer = vec![0; 64 * 1024];
         let mut known = 0;
         loop {
@@ -53,17 +54,24 @@ impl Request {
                 .map(|(name, value)| (name.to_ascii_lowercase(), value.into()))
                 .collect(),
             body: Vec::new(),
+            head: Vec::new(),
         }
     }
 
     /// Takes the head off the connection and reads the body; whether it was whole.
-    pub(super) fn read(&mut self, stream: &mut TcpStream, head: usize) -> bool {
-        stream.read_exact(&mut vec![0; head]).unwrap();
+    pub(crate) fn read(&mut self, stream: &mut TcpStream, head: usize) -> bool {
+        self.head = vec![0; head];
+        stream.read_exact(&mut self.head).unwrap();
         let length = self
             .header("content-length")
             .map(|length| length.parse().unwrap());
         self.body = vec![0; length.unwrap_or(0)];
         stream.read_exact(&mut self.body).is_ok()
+    }
+
+    /// The request as it came.
+    pub(crate) fn raw(&self) -> Vec<u8> {
+        [self.head.as_slice(), &self.body].concat()
     }
 
     pub(super) fn header(&self, name: &str) -> Option<&str> {
