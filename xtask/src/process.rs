@@ -80,10 +80,14 @@ pub fn capture(
 
 /// Runs a command with `input` on its standard input, keeps both its outputs and
 /// ends it after `limit`. Neither the input nor the outputs are shown.
-pub fn converse(line: &CommandLine, input: &[u8], limit: Duration) -> Result<Output> {
+pub fn converse(
+    line: &CommandLine,
+    input: &[u8],
+    limit: Duration,
+    prepare: impl FnOnce(Expression) -> Expression,
+) -> Result<Output> {
     console::detail(format_args!("$ {line}"));
-    let expression = line
-        .expression(Path::new("."))
+    let expression = prepare(line.expression(Path::new(".")))
         .stdin_bytes(input)
         .stdout_capture()
         .stderr_capture();
@@ -95,8 +99,8 @@ pub fn converse(line: &CommandLine, input: &[u8], limit: Duration) -> Result<Out
             let _ = running.handle.kill();
             Err(Kind::Unavailable
                 .because(format!(
-                    "{line} did not answer within {} seconds",
-                    limit.as_secs()
+                    "{line} did not answer within {}",
+                    console::seconds(limit)
                 ))
                 .into())
         }

@@ -8,7 +8,8 @@ mod copy;
 mod http;
 mod layout;
 
-use std::io::Read;
+use std::fmt;
+use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,6 +29,31 @@ pub trait Content: Sync {
 impl Content for &[u8] {
     fn open(&self) -> Result<Box<dyn Read + Send + '_>> {
         Ok(Box::new(*self))
+    }
+}
+
+/// What went wrong with a blob's content, on its way through [`Read`].
+#[derive(Debug)]
+struct BrokenContent(anyhow::Error);
+
+impl fmt::Display for BrokenContent {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+impl std::error::Error for BrokenContent {}
+
+/// `error` as a reader may give it.
+fn broken_content(error: anyhow::Error) -> io::Error {
+    io::Error::other(BrokenContent(error))
+}
+
+/// The error of a reader. One that [`broken_content`] made keeps its kind.
+fn content_error(error: io::Error) -> anyhow::Error {
+    match error.downcast() {
+        Ok(BrokenContent(error)) => error,
+        Err(error) => error.into(),
     }
 }
 

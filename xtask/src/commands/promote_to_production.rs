@@ -78,6 +78,7 @@ pub(super) fn promote(context: &Context, orders: &[Order<'_>], dry_run: bool) ->
     } else {
         Vec::new()
     };
+    tell_apart(&attempts, &applied);
     let mut applied = applied.into_iter();
     Report::new(
         attempts
@@ -85,6 +86,25 @@ pub(super) fn promote(context: &Context, orders: &[Order<'_>], dry_run: bool) ->
             .map(|attempt| attempt.into_entry(applied.next()))
             .collect(),
     )
+}
+
+/// Where some services were promoted and others were not, says which.
+fn tell_apart(attempts: &[Attempt<'_>], applied: &[Result<Promoted>]) {
+    let pairs = || attempts.iter().zip(applied);
+    let names = |done: bool| -> Vec<_> {
+        pairs()
+            .filter(|(_, result)| result.is_ok() == done)
+            .map(|(attempt, _)| attempt.service.package.as_str())
+            .collect()
+    };
+    let (done, missing) = (names(true), names(false));
+    if !done.is_empty() && !missing.is_empty() {
+        console::warn(format_args!(
+            "promoted: {}; not promoted: {}; the same command finishes the work",
+            done.join(", "),
+            missing.join(", ")
+        ));
+    }
 }
 
 /// A service on its way to production: where, and what is to be done there.

@@ -120,7 +120,7 @@ pub fn commit_tag(tag: &Tag, manifest: &Manifest) -> Result<Option<Tag>, Fault> 
 pub(super) fn keep(repository: &dyn Repository, tag: &Tag, previous: Digest) -> Result<()> {
     let kept = tag.with_suffix(PREVIOUS)?;
     let manifest = repository.manifest(&previous)?.with_context(|| {
-        Kind::Failed.because(format!(
+        Kind::NotFound.because(format!(
             "{} points at {previous}, which is not there",
             repository.name().tagged(tag)
         ))

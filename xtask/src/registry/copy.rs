@@ -5,7 +5,7 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 
 use anyhow::{Context as _, Result, bail};
 
-use super::{Content, Repository};
+use super::{Content, Repository, broken_content};
 use crate::error::Kind;
 use crate::oci::{Content as Refers, Descriptor, Digest, Hasher, Manifest, Target};
 use crate::parallel::{self, Gate};
@@ -176,7 +176,7 @@ impl<R: Read> Read for Verified<R> {
         self.length += count as u64;
         // The request ends with the last byte: the check cannot wait for the end.
         if count == 0 || self.length >= self.blob.size {
-            self.check().map_err(io::Error::other)?;
+            self.check().map_err(broken_content)?;
         }
         Ok(count)
     }

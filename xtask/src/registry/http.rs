@@ -285,6 +285,10 @@ impl Repository for HttpRepository {
         // displaced manifest was put away since then.
         if from.is_some() {
             let found = self.resolve(tag)?;
+            if found == Some(manifest.digest()) {
+                // Another promotion of the same image, or what is left of a killed one.
+                return Ok(Moved::Done);
+            }
             if found.as_ref() != from {
                 return Ok(Moved::Raced(found));
             }

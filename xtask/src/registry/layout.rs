@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
 
-use super::{Content, Moved, Repository};
+use super::{Content, Moved, Repository, content_error};
 use crate::error::Kind;
 use crate::files::{self, FolderLock};
 use crate::oci::{
@@ -382,7 +382,7 @@ fn fill(file: &mut File, blob: &Descriptor, content: &dyn Content) -> Result<()>
     let mut source = content.open()?;
     let mut buffer = vec![0; 64 * 1024];
     loop {
-        match source.read(&mut buffer)? {
+        match source.read(&mut buffer).map_err(content_error)? {
             0 => break,
             count => {
                 hasher.update(&buffer[..count]);

@@ -11,6 +11,7 @@
 mod architecture;
 mod build;
 mod command_line;
+mod faults;
 mod layout;
 mod support;
 mod up;

@@ -1,5 +1,8 @@
 //! Promotion in Debian's `docker-registry`.
 
+mod faults;
+mod kills;
+
 use serde_json::json;
 use xtask::oci::{MediaType, Target};
 use xtask::registry::Repository as _;

@@ -12,7 +12,7 @@ use super::session::Session;
 use super::{CONTENT_DIGEST, HttpRepository};
 use crate::error::Kind;
 use crate::oci::Descriptor;
-use crate::registry::{Content, Repository as _};
+use crate::registry::{Content, Repository as _, broken_content};
 
 impl HttpRepository {
     pub(super) fn head_blob(&self, blob: &Descriptor) -> Result<bool> {
@@ -136,17 +136,17 @@ impl<'a> Download<'a> {
 
     /// One read; an end before the blob's is a broken connection.
     fn read_once(&mut self, buffer: &mut [u8]) -> Result<usize, Failure> {
+        let clock = &self.repository.session.client().clock;
+        if clock.remaining().is_zero() {
+            return Err(Failure::again("the time limit is over"));
+        }
         let since = Instant::now();
         match self.stream.read(buffer) {
             Ok(0) if self.position < self.blob.size && !buffer.is_empty() => {
                 Err(failure::of_io(&io::ErrorKind::UnexpectedEof.into()))
             }
             Ok(count) => {
-                self.repository
-                    .session
-                    .client()
-                    .clock
-                    .moved(since, count as u64);
+                clock.moved(since, count as u64);
                 self.repository.session.count_bytes(count);
                 self.position += count as u64;
                 Ok(count)
@@ -166,12 +166,14 @@ impl Read for Download<'_> {
         let mut broken = false;
         let read = repository.session.persist(&what, || {
             if broken {
+                // The broken connection counts as one of the host's no longer.
+                self.stream = Box::new(io::empty());
                 self.stream = open_once(repository, &self.blob, self.position)?;
             }
             broken = true;
             self.read_once(buffer)
         });
-        read.map_err(io::Error::other)
+        read.map_err(broken_content)
     }
 }
 

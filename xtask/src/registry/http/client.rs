@@ -18,7 +18,7 @@ use crate::error::Kind;
 use crate::oci::Host;
 use crate::parallel::{Gate, Permit};
 use crate::parameters::Parameters;
-use crate::registry::Content;
+use crate::registry::{Content, content_error};
 
 /// How many requests go to one host at once.
 const REQUESTS_PER_HOST: usize = 8;
@@ -87,6 +87,8 @@ pub(super) struct Answer {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     body: Body,
+    /// When whoever reads the whole body gives up.
+    end: Instant,
     _permit: Permit,
 }
 
@@ -98,8 +100,7 @@ impl Answer {
     /// The body, which may have `bound` bytes at most.
     pub(super) fn read(&mut self, bound: usize) -> Result<Vec<u8>, Failure> {
         let mut bytes = Vec::new();
-        let reader = self.body.with_config().limit(u64::MAX).reader();
-        reader
+        self.until_end()
             .take(bound as u64 + 1)
             .read_to_end(&mut bytes)
             .map_err(|error| failure::of_io(&error))?;
@@ -115,9 +116,26 @@ impl Answer {
     /// makes the answer no more unexpected.
     pub(super) fn read_error(&mut self) -> Vec<u8> {
         let mut bytes = Vec::new();
-        let reader = self.body.with_config().limit(u64::MAX).reader();
-        let _ = reader.take(ERROR_BODY_BOUND).read_to_end(&mut bytes);
+        let _ = self
+            .until_end()
+            .take(ERROR_BODY_BOUND)
+            .read_to_end(&mut bytes);
         bytes
+    }
+
+    /// The body, as long as it does not come byte by byte for ever.
+    fn until_end(&mut self) -> impl Read {
+        struct Until<R>(R, Instant);
+        impl<R: Read> Read for Until<R> {
+            fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+                if Instant::now() >= self.1 {
+                    return Err(std::io::ErrorKind::TimedOut.into());
+                }
+                self.0.read(buffer)
+            }
+        }
+        let reader = self.body.with_config().limit(u64::MAX).reader();
+        Until(reader, self.end)
     }
 
     /// The body as a stream of any length.
@@ -162,12 +180,14 @@ impl Client {
         Arc::clone(state)
     }
 
-    /// Sends `request` once and gives whatever is answered.
+    /// Sends `request` once and gives whatever is answered; `leaving` is called
+    /// where it really is sent.
     pub(super) fn send(
         &self,
         state: &HostState,
         request: &Request<'_>,
         authorization: Option<&str>,
+        leaving: impl FnOnce(),
     ) -> Result<Answer, Failure> {
         let permit = state.gate.enter();
         let remaining = self.clock.remaining();
@@ -185,13 +205,22 @@ impl Client {
             builder = builder.header(http::header::AUTHORIZATION, authorization);
         }
         let response = match &request.body {
-            Payload::Empty if request.answered_by_blob => {
-                run(agent, builder, (), Limits::blob(remaining))
-            }
-            Payload::Empty => run(agent, builder, (), Limits::small(remaining)),
-            Payload::Bytes(bytes) => run(agent, builder, *bytes, Limits::small(remaining)),
             Payload::Blob(content, length) => {
-                self.upload(agent, builder, *content, *length, remaining)
+                let source = content.open()?;
+                leaving();
+                self.upload(agent, builder, source, *length, remaining)
+            }
+            small => {
+                leaving();
+                let limits = if request.answered_by_blob {
+                    Limits::download(remaining)
+                } else {
+                    Limits::small(remaining)
+                };
+                match small {
+                    Payload::Bytes(bytes) => run(agent, builder, *bytes, limits),
+                    _ => run(agent, builder, (), limits),
+                }
             }
         }?;
         let (head, body) = response.into_parts();
@@ -199,6 +228,7 @@ impl Client {
             status: head.status,
             headers: head.headers,
             body,
+            end: Instant::now() + self.clock.remaining().min(TRY_LIMIT),
             _permit: permit,
         })
     }
@@ -207,13 +237,13 @@ impl Client {
         &self,
         agent: &Agent,
         builder: http::request::Builder,
-        content: &dyn Content,
+        source: Box<dyn Read + Send + '_>,
         length: u64,
         remaining: Duration,
     ) -> Result<http::Response<Body>, Failure> {
         let fault = RefCell::new(None);
         let mut reader = Upload {
-            source: content.open()?,
+            source,
             clock: &self.clock,
             since: Instant::now(),
             fault: &fault,
@@ -223,11 +253,11 @@ impl Client {
             agent,
             builder,
             SendBody::from_reader(&mut reader),
-            Limits::blob(remaining),
+            Limits::upload(remaining),
         );
         match fault.take() {
             Some(error) => Err(Failure::Final(
-                anyhow::Error::new(error).context("reading the blob's content"),
+                content_error(error).context("reading the blob's content"),
             )),
             None => result,
         }
@@ -261,11 +291,21 @@ impl Limits {
         }
     }
 
-    /// A blob may take long, but no single read or write longer than what is left.
-    fn blob(remaining: Duration) -> Self {
+    /// A blob may take long on its way out, but no single write, and its answer
+    /// neither, longer than what is left.
+    fn upload(remaining: Duration) -> Self {
         Self {
             total: None,
             step: remaining,
+        }
+    }
+
+    /// On its way in it may take long as well, but where nothing comes for a while
+    /// it goes on over another connection.
+    fn download(remaining: Duration) -> Self {
+        Self {
+            total: None,
+            step: remaining.min(TRY_LIMIT),
         }
     }
 }
@@ -328,6 +368,9 @@ struct Upload<'a> {
 
 impl Read for Upload<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        if self.clock.remaining().is_zero() {
+            return Err(std::io::ErrorKind::TimedOut.into());
+        }
         match self.source.read(buffer) {
             Ok(count) => {
                 self.clock.moved(self.since, count as u64);

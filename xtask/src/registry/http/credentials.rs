@@ -6,12 +6,12 @@ use std::env;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use duct::Expression;
 use serde::Deserialize;
 
 use crate::error::Kind;
@@ -79,8 +79,9 @@ struct HelperAnswer {
     secret: String,
 }
 
-/// The account for `host`, or `None` where nobody gives one.
-pub(super) fn find(host: &Host, parameters: &Arc<Parameters>) -> Result<Option<Login>> {
+/// The account for `host`, or `None` where nobody gives one. A helper has `limit`
+/// to answer, and no longer than helpers need.
+pub(super) fn find(host: &Host, parameters: &Parameters, limit: Duration) -> Result<Option<Login>> {
     if let Some(login) = from_parameters(host, parameters)? {
         return Ok(Some(login));
     }
@@ -88,7 +89,11 @@ pub(super) fn find(host: &Host, parameters: &Arc<Parameters>) -> Result<Option<L
         return Ok(None);
     };
     let configuration = read_configuration(&path)?;
-    from_configuration(host, &configuration)
+    let helpers = Helpers {
+        parameters,
+        limit: limit.min(HELPER_LIMIT),
+    };
+    from_configuration(host, &configuration, &helpers)
         .with_context(|| format!("looking up {host} in {}", path.display()))
 }
 
@@ -152,7 +157,11 @@ fn read_configuration(path: &Path) -> Result<DockerConfiguration> {
     })
 }
 
-fn from_configuration(host: &Host, configuration: &DockerConfiguration) -> Result<Option<Login>> {
+fn from_configuration(
+    host: &Host,
+    configuration: &DockerConfiguration,
+    helpers: &Helpers<'_>,
+) -> Result<Option<Login>> {
     let own = |key: &str| host_of(key).is_ok_and(|named| named == *host);
     let helper = configuration
         .cred_helpers
@@ -160,7 +169,7 @@ fn from_configuration(host: &Host, configuration: &DockerConfiguration) -> Resul
         .find(|(key, _)| own(key))
         .map(|(_, helper)| helper);
     if let Some(helper) = helper.or(configuration.creds_store.as_ref()) {
-        let asked = ask_helper(helper, host)?;
+        let asked = helpers.ask(helper, host)?;
         if asked.is_some() {
             return Ok(asked);
         }
@@ -198,33 +207,59 @@ fn decode_pair(encoded: &str) -> Result<(String, String)> {
     Ok((user.to_owned(), password.trim_matches('\0').to_owned()))
 }
 
-/// Asks `docker-credential-{helper}` (docker-credential-helpers, "get").
-fn ask_helper(helper: &str, host: &Host) -> Result<Option<Login>> {
-    let line = CommandLine::new(format!("docker-credential-{helper}")).arg("get");
-    let server = if host.is_docker_hub() {
-        DOCKER_HUB_KEY.to_owned()
-    } else {
-        host.to_string()
-    };
-    let output = process::converse(&line, server.as_bytes(), HELPER_LIMIT)?;
-    if !output.status.success() {
+/// Asks credential helpers.
+struct Helpers<'a> {
+    parameters: &'a Parameters,
+    limit: Duration,
+}
+
+impl Helpers<'_> {
+    /// Asks `docker-credential-{helper}` (docker-credential-helpers, "get").
+    fn ask(&self, helper: &str, host: &Host) -> Result<Option<Login>> {
+        let line = CommandLine::new(format!("docker-credential-{helper}")).arg("get");
+        let server = if host.is_docker_hub() {
+            DOCKER_HUB_KEY.to_owned()
+        } else {
+            host.to_string()
+        };
+        let output = process::converse(&line, server.as_bytes(), self.limit, |child| {
+            self.without_secrets(child)
+        })?;
+        if output.status.success() {
+            return parse_answer(&line, &output.stdout).map(Some);
+        }
         let said = String::from_utf8_lossy(&output.stdout);
         if said.contains("credentials not found") {
             return Ok(None);
         }
         let fault = format!("`{line}` failed for {host}: {}", said.trim());
-        return Err(Kind::Denied
+        Err(Kind::Denied
             .because(fault)
             .hint(format!("try it by hand: echo {server} | {line}"))
-            .into());
+            .into())
     }
+
+    /// A helper needs the account of its own cloud, but no secret of this project.
+    fn without_secrets(&self, child: Expression) -> Expression {
+        let names = env::vars_os().map(|(name, _)| name);
+        names
+            .filter(|name| {
+                self.parameters
+                    .catalogue()
+                    .is_secret(&name.to_string_lossy())
+            })
+            .fold(child, |child, name| child.env_remove(name))
+    }
+}
+
+fn parse_answer(line: &CommandLine, bytes: &[u8]) -> Result<Login> {
     // The answer holds the secret and is not quoted.
-    let answer: HelperAnswer = serde_json::from_slice(&output.stdout).map_err(|_| {
+    let answer: HelperAnswer = serde_json::from_slice(bytes).map_err(|_| {
         Kind::Failed.because(format!(
             "`{line}` answered no JSON with Username and Secret"
         ))
     })?;
-    Ok(Some(match answer.username.as_str() {
+    Ok(match answer.username.as_str() {
         "<token>" => Login {
             user: String::new(),
             secret: Secret::IdentityToken(answer.secret),
@@ -233,5 +268,5 @@ fn ask_helper(helper: &str, host: &Host) -> Result<Option<Login>> {
             user: answer.username,
             secret: Secret::Password(answer.secret),
         },
-    }))
+    })
 }

@@ -172,8 +172,8 @@ pub(super) fn said(body: &[u8]) -> String {
             .map(|error| {
                 format!(
                     ": {} {}",
-                    error.code.escape_debug(),
-                    error.message.escape_debug()
+                    on_one_line(&error.code),
+                    on_one_line(&error.message)
                 )
             })
             .collect(),
@@ -185,7 +185,19 @@ pub(super) fn said(body: &[u8]) -> String {
 /// The first bytes of `body`, on one line.
 pub(super) fn excerpt(body: &[u8]) -> String {
     let start = &body[..body.len().min(EXCERPT)];
-    String::from_utf8_lossy(start).escape_debug().to_string()
+    on_one_line(&String::from_utf8_lossy(start))
+}
+
+/// `text` without characters that would end the line or steer a terminal.
+fn on_one_line(text: &str) -> String {
+    text.chars().fold(String::new(), |mut line, c| {
+        if c.is_control() {
+            line.extend(c.escape_debug());
+        } else {
+            line.push(c);
+        }
+        line
+    })
 }
 
 #[cfg(test)]
@@ -249,7 +261,7 @@ mod tests {
     fn an_error_body_is_told_in_one_line() {
         let body = br#"{"errors":[{"code":"TAG_INVALID","message":"no\nway"}]}"#;
         assert_eq!(said(body), r": TAG_INVALID no\nway");
-        assert_eq!(said(b"<html>\n"), r": <html>\n");
+        assert_eq!(said(b"<a href='x'>\n\x1b[2J"), r": <a href='x'>\n\u{1b}[2J");
         assert_eq!(excerpt(&[b'x'; 300]).len(), 200);
     }
 }

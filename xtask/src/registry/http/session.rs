@@ -91,7 +91,8 @@ impl Session {
                 Err(Failure::Final(error)) => return Err(error.context(what.to_string())),
                 Err(Failure::Again { why, after, .. }) => (why, after),
             };
-            let wait = after.unwrap_or_else(|| jittered(backoff));
+            // A registry that asks for no wait at all would be asked without end.
+            let wait = after.map_or_else(|| jittered(backoff), |after| after.max(FIRST_WAIT));
             self.wait(what, &why, wait, after.is_some())?;
             backoff = (backoff * 2).min(LONGEST_WAIT);
         }
@@ -153,10 +154,7 @@ impl Session {
                 .authorize(&self.state, &self.scope)
                 .inspect_err(|_| self.count_auth(1))?;
             self.count_auth(authorization.requests);
-            self.requests.fetch_add(1, Ordering::Relaxed);
-            let answer = self
-                .client
-                .send(&self.state, request, authorization.header.as_deref())?;
+            let answer = self.send(&self.state, request, authorization.header.as_deref())?;
             if answer.status != StatusCode::UNAUTHORIZED {
                 authentication.answered();
                 return Ok(answer);
@@ -169,6 +167,18 @@ impl Session {
             self.count_auth(1);
             renewed = authorization.header.is_some();
         }
+    }
+
+    /// Sends a request and counts it as it leaves.
+    fn send(
+        &self,
+        host: &HostState,
+        request: &Request<'_>,
+        authorization: Option<&str>,
+    ) -> Result<Answer, Failure> {
+        self.client.send(host, request, authorization, || {
+            self.requests.fetch_add(1, Ordering::Relaxed);
+        })
     }
 
     fn count_auth(&self, requests: u32) {
@@ -191,9 +201,8 @@ impl Session {
             answer = if self.is_own(&url) {
                 self.authorized(&next)?
             } else {
-                self.requests.fetch_add(1, Ordering::Relaxed);
                 let host = self.client.host(&host_of(&url)?);
-                self.client.send(&host, &next, None)?
+                self.send(&host, &next, None)?
             };
         }
         if answer.status.is_redirection() {
@@ -242,9 +251,8 @@ impl Session {
         if self.is_own(&request.url) {
             return self.exchange(request);
         }
-        self.requests.fetch_add(1, Ordering::Relaxed);
         let host = self.client.host(&host_of(&request.url)?);
-        self.judge(self.client.send(&host, request, None)?)
+        self.judge(self.send(&host, request, None)?)
     }
 
     /// The failure that a status stands for where the caller has no use for it.

@@ -127,7 +127,11 @@ impl Client {
     fn login(&self, state: &HostState) -> Result<Option<Login>> {
         let mut login = lock(&state.authentication.login);
         if login.is_none() {
-            *login = Some(credentials::find(&state.host, &self.parameters)?);
+            *login = Some(credentials::find(
+                &state.host,
+                &self.parameters,
+                self.clock.remaining(),
+            )?);
         }
         Ok(login.clone().flatten())
     }
@@ -189,14 +193,15 @@ impl Client {
                 .headers
                 .push(("content-type", "application/x-www-form-urlencoded".into()));
             request.body = Payload::Bytes(form.as_bytes());
-            return self.send(&state, &request, None);
+            return self.send(&state, &request, None, || {});
         }
         let joint = if realm.contains('?') { "&" } else { "?" };
         let request = Request::new(
             Method::GET,
             format!("{realm}{joint}{}", query.trim_start_matches('&')),
         );
-        self.send(&state, &request, login.and_then(Login::basic).as_deref())
+        let basic = login.and_then(Login::basic);
+        self.send(&state, &request, basic.as_deref(), || {})
     }
 }
 
@@ -212,8 +217,15 @@ fn parse_token(body: &[u8], realm: &str) -> Result<String, Failure> {
         token: Option<String>,
         access_token: Option<String>,
     }
-    let parsed = serde_json::from_slice::<Token>(body).ok();
-    let token = parsed.and_then(|answer| answer.token.or(answer.access_token));
+    let parsed = serde_json::from_slice::<Token>(body);
+    if parsed.as_ref().is_err_and(serde_json::Error::is_eof) {
+        return Err(Failure::again(format_args!(
+            "the answer of {realm} is cut off"
+        )));
+    }
+    let token = parsed
+        .ok()
+        .and_then(|answer| answer.token.or(answer.access_token));
     let usable = |token: &String| !token.is_empty() && token.bytes().all(|b| b.is_ascii_graphic());
     token.filter(usable).ok_or_else(|| {
         // An answer with a token in it is not quoted.
@@ -237,6 +249,7 @@ fn refused(
 ) -> Failure {
     let kind = match status.as_u16() {
         401 | 403 => Kind::Denied,
+        404 => Kind::NotFound,
         _ => Kind::Failed,
     };
     let fault = format!(

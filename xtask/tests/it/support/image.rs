@@ -90,6 +90,18 @@ impl Sandbox {
     }
 }
 
+impl Sandbox {
+    /// Gives production of backend a repository of its own.
+    pub(crate) fn has_own_production(&mut self, repository: String) {
+        self.edit(
+            "backend/Cargo.toml",
+            "port = 8080",
+            "port = 8080\nproduction-repository = true",
+        );
+        self.set("BACKEND_IMAGE_REPO_NAME_PRODUCTION", repository);
+    }
+}
+
 /// A two-platform index of two images, and everything in it.
 pub(crate) fn write_index(layout: &Layout) -> Manifest {
     let images = ["amd64", "arm64"].map(|architecture| {

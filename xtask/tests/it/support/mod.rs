@@ -1,7 +1,10 @@
 //! What the tests share: workspaces of their own, images, and servers.
 
+pub(crate) mod breaking;
 pub(crate) mod image;
+pub(crate) mod kills;
 pub(crate) mod registry;
+pub(crate) mod scripted;
 pub(crate) mod tiny;
 pub(crate) mod token_server;
 

@@ -90,6 +90,20 @@ impl Registry {
         format!("{}/{name}", self.host())
     }
 
+    /// What a tag points at, as the registry's own files have it.
+    pub(crate) fn tag(&self, repository: &str, tag: &str) -> Option<String> {
+        let path = format!(
+            "data/docker/registry/v2/repositories/{repository}/_manifests/tags/{tag}/current/link"
+        );
+        let path = self.folder.path().join(path);
+        // The registry empties the file before it writes it.
+        let reads = std::iter::repeat_with(|| fs::read_to_string(&path).ok());
+        reads
+            .into_iter()
+            .find(|text| text.as_deref() != Some(""))
+            .flatten()
+    }
+
     /// The requests that it has answered, as `METHOD /path`.
     pub(crate) fn requests(&self) -> Vec<String> {
         let log = fs::read_to_string(self.folder.path().join("access.log")).unwrap();

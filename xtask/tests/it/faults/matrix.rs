@@ -1,0 +1,220 @@
+//! Every fault for every request, once and always.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use xtask::parallel;
+
+use super::cells::{Cell, Scenario};
+use super::{STOCK, sandbox};
+use crate::support::image::Image;
+use crate::support::scripted::{Scripted, When};
+use crate::support::{Ran, Sandbox};
+
+/// The cells that run at once; nearly all of their time they wait.
+const AT_ONCE: usize = 32;
+
+/// The time limit of the commands, in seconds.
+const LIMIT: u64 = 3;
+
+/// What starting and ending a process may take on a busy machine.
+const SLACK: Duration = Duration::from_secs(5);
+
+struct Run {
+    server: Scripted,
+    sandbox: Sandbox,
+    ran: Ran,
+    took: Duration,
+}
+
+/// Runs the command of a scenario, with a fault where a cell has one.
+fn run(scenario: Scenario, cell: Option<Cell>) -> Run {
+    let mut state = STOCK.state();
+    state.mounts = scenario == Scenario::Mounted;
+    state.has_referrers = state.mounts;
+    if let Some(before) = scenario.before() {
+        state.point("app", "1.0.RELEASE", before);
+    }
+    if scenario == Scenario::Staged {
+        state.repositories.clear();
+    } else {
+        state.point("app", "1.0.SNAPSHOT", STOCK.new);
+    }
+    let server = Scripted::start(state);
+    if let Some(cell) = cell {
+        let (matching, number) = scenario.requests(cell.step);
+        let when = if cell.always {
+            When::From(number)
+        } else {
+            When::Only(number)
+        };
+        server.script(matching, when, cell.row.fault(scenario));
+    }
+    let mut sandbox = sandbox(&server);
+    let digest = STOCK.new.to_string();
+    let mut arguments = vec!["--format", "json", "--timeout"];
+    let limit = LIMIT.to_string();
+    arguments.push(&limit);
+    match scenario {
+        Scenario::Staged => {
+            sandbox.has_built("backend", Image::new("new"));
+            arguments.extend(["staging-tag", "backend"]);
+        }
+        Scenario::Untested => arguments.extend(["promote", "backend"]),
+        _ => arguments.extend(["promote", "backend", "--digest", &digest]),
+    }
+    if matches!(scenario, Scenario::Mounted | Scenario::Copied) {
+        sandbox.has_own_production(server.repository("released"));
+    }
+    let since = Instant::now();
+    let ran = sandbox.run(arguments);
+    Run {
+        took: since.elapsed(),
+        server,
+        sandbox,
+        ran,
+    }
+}
+
+/// What is not as it should be in a cell.
+fn judge(cell: Cell, usual: &HashMap<String, usize>) -> Vec<String> {
+    let expected = cell.outcome();
+    let Run {
+        server,
+        sandbox,
+        ran,
+        took,
+    } = run(cell.scenario, Some(cell));
+    let mut wrong = server.with(|state| state.violations.clone());
+    let mut demand = |holds: bool, what: String| {
+        if !holds {
+            wrong.push(what);
+        }
+    };
+    let code = expected.kind.map_or(0, |kind| i32::from(kind.exit_code()));
+    demand(
+        ran.code == Some(code),
+        format!("exit code {:?}, not {code}", ran.code),
+    );
+    let objects: Value = serde_json::from_str(&ran.stdout).unwrap_or_default();
+    let object = &objects[0];
+    let said = object["error"]["message"].as_str().unwrap_or_default();
+    if let Some(kind) = expected.kind {
+        demand(
+            object["error"]["kind"] == kind.word(),
+            format!("kind {}", object["error"]["kind"]),
+        );
+    }
+    for word in &expected.words {
+        demand(said.contains(word), format!("no {word:?} in {said:?}"));
+    }
+    let (repository, tag) = cell.scenario.target();
+    let found = server.with(|state| state.tag(repository, tag));
+    demand(
+        expected.tag.contains(&found),
+        format!("the tag points at {found:?}"),
+    );
+    let kept = server.with(|state| state.tag(repository, "1.0.RELEASE-previous"));
+    demand(
+        kept.is_none() || kept == cell.scenario.before(),
+        format!("-previous is {kept:?}"),
+    );
+    demand(
+        !format!("{ran:?}").contains("canary"),
+        "a secret is told".into(),
+    );
+    demand(
+        took <= Duration::from_secs(LIMIT) + SLACK,
+        format!("it took {took:?}"),
+    );
+    let asked = server.asked().len();
+    if cell.scenario != Scenario::Staged {
+        let counted = object["requests"].as_u64().unwrap_or(0)
+            + object["auth_requests"].as_u64().unwrap_or(0);
+        demand(
+            counted == asked as u64,
+            format!("{counted} requests counted, {asked} seen"),
+        );
+    }
+    if let Some(more) = expected.more {
+        let usual = usual[&format!("{:?}", cell.scenario)];
+        demand(
+            asked == usual + more,
+            format!(
+                "{asked} requests, not {usual} + {more}: {:#?}",
+                server.asked()
+            ),
+        );
+    }
+    wrong.extend(judge_records(&sandbox, code == 0));
+    if !wrong.is_empty() {
+        wrong.push(ran.stderr);
+    }
+    wrong
+}
+
+/// Records are whole after a success, and there are none after a failure.
+fn judge_records(sandbox: &Sandbox, succeeded: bool) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let files = files_below(&sandbox.path("target/delivery"));
+    for file in &files {
+        let text = fs::read_to_string(file).unwrap();
+        if serde_json::from_str::<Value>(&text).is_err() || !text.contains(&STOCK.new.to_string()) {
+            wrong.push(format!("{}: {text:?}", file.display()));
+        }
+    }
+    if files.is_empty() == succeeded {
+        wrong.push(format!("the records are {files:?}"));
+    }
+    wrong
+}
+
+/// All files below a folder, which need not be there.
+fn files_below(folder: &Path) -> Vec<std::path::PathBuf> {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return Vec::new();
+    };
+    let paths = entries.map(|entry| entry.unwrap().path());
+    paths
+        .flat_map(|path| {
+            if path.is_dir() {
+                files_below(&path)
+            } else {
+                vec![path]
+            }
+        })
+        .collect()
+}
+
+#[test]
+fn every_fault_of_every_request_ends_as_specified() {
+    let usual: HashMap<_, _> = Scenario::ALL
+        .into_iter()
+        .map(|scenario| {
+            let run = run(scenario, None);
+            assert_eq!(run.ran.code, Some(0), "{scenario:?}: {}", run.ran.stderr);
+            assert_eq!(run.server.with(|state| state.violations.clone()), [""; 0]);
+            (format!("{scenario:?}"), run.server.asked().len())
+        })
+        .collect();
+    let cells = Cell::all();
+    let judged = parallel::map(&cells, AT_ONCE, |cell| judge(*cell, &usual));
+    println!("matrix: {} cells", cells.len());
+    let wrong: Vec<_> = cells
+        .iter()
+        .zip(judged)
+        .filter(|(_, wrong)| !wrong.is_empty())
+        .collect();
+    for (cell, wrong) in &wrong {
+        println!("{cell:?}\n    {}", wrong.join("\n    "));
+    }
+    assert!(
+        wrong.is_empty(),
+        "{} of {} cells are not as specified",
+        wrong.len(),
+        cells.len()
+    );
+}

@@ -1,0 +1,189 @@
+//! Where credentials go, and where they do not.
+
+use std::fs;
+use std::io::Read as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use super::{PASSWORD, STOCK, USER, sandbox};
+use crate::support::scripted::{Answer, Fault, Matching, Scripted, When};
+use crate::support::{Ran, Sandbox};
+
+fn promote(sandbox: &Sandbox) -> Ran {
+    let digest = STOCK.new.to_string();
+    sandbox.run([
+        "--timeout",
+        "2",
+        "promote",
+        "backend",
+        "--digest",
+        &digest,
+        "--verbose",
+    ])
+}
+
+fn get_new() -> Matching {
+    Matching::new("GET", format!("/v2/app/manifests/{}", STOCK.new))
+}
+
+fn redirect(location: &str) -> Fault {
+    Fault::Answer(Answer::status(307).header("location", location))
+}
+
+#[test]
+fn a_redirect_to_another_host_takes_no_authorization_along() {
+    let registry = Scripted::start(STOCK.state());
+    let mut state = STOCK.state();
+    state.account = None;
+    let storage = Scripted::start(state);
+    let url = format!("http://{}/v2/app/manifests/{}", storage.host(), STOCK.new);
+    registry.script(get_new(), When::From(1), redirect(&url));
+    let ran = promote(&sandbox(&registry));
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert_eq!(storage.asked().len(), 1);
+    assert_eq!(storage.with(|state| state.authorizations.clone()), [""; 0]);
+    assert!(!format!("{ran:?}").contains("canary"));
+}
+
+#[test]
+fn redirects_end_and_do_not_leave_https() {
+    for (location, word) in [
+        (
+            format!("/v2/app/manifests/{}", STOCK.new),
+            "redirects more than",
+        ),
+        ("http://registry.example/x".into(), "which is not HTTPS"),
+        ("ftp://registry.example/x".into(), "which is no URL"),
+        ("//registry.example/x".into(), "which is no URL"),
+    ] {
+        let registry = Scripted::start(STOCK.state());
+        registry.script(get_new(), When::From(1), redirect(&location));
+        promote(&sandbox(&registry)).fails(1, &[word]);
+        assert!(registry.asked().len() < 12, "{:?}", registry.asked());
+    }
+}
+
+#[test]
+fn the_password_goes_to_the_registrys_own_realm_or_to_one_that_the_user_names() {
+    let registry = Scripted::start(STOCK.state());
+    let port = registry.host().split(':').nth(1).unwrap().to_owned();
+    let realm = format!("Bearer realm=\"http://localhost:{port}/token\",service=\"scripted\"");
+    let challenge = Answer::status(401).header("www-authenticate", &realm);
+    let look = Matching::new("HEAD", "/v2/app/manifests/1.0.RELEASE");
+    registry.script(
+        look.clone(),
+        When::Only(1),
+        Fault::Answer(challenge.clone()),
+    );
+    registry.script(look, When::Only(2), Fault::Answer(challenge));
+    // The token server of this test believes in one name only: its own.
+    let mut sandbox = sandbox(&registry);
+    let ran = promote(&sandbox);
+    ran.fails(
+        6,
+        &[
+            "does not belong to it",
+            "hint: ",
+            "DOCKER_TOKEN_REALM=localhost",
+        ],
+    );
+    assert_eq!(registry.asked().len(), 1);
+    assert_eq!(registry.with(|state| state.authorizations.clone()), [""; 0]);
+    sandbox.set("DOCKER_TOKEN_REALM", "localhost");
+    promote(&sandbox);
+    assert!(
+        registry
+            .asked()
+            .iter()
+            .any(|line| line.starts_with("GET /token"))
+    );
+}
+
+/// Puts a credential helper on the sandbox's `PATH`, instead of the account in
+/// its parameters. The password stays in the environment, for nobody.
+fn with_helper(registry: &Scripted, script: &str) -> Sandbox {
+    let mut sandbox = Sandbox::new().with("BACKEND_IMAGE_REPO_NAME", registry.repository("app"));
+    let path = sandbox.path("bin/docker-credential-test");
+    sandbox.write(
+        "bin/docker-credential-test",
+        format!("#!/bin/sh\n{script}\n"),
+    );
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    sandbox.write(
+        "home/.docker/config.json",
+        format!(r#"{{"credHelpers":{{"{}":"test"}}}}"#, registry.host()),
+    );
+    let path = std::env::var("PATH").unwrap();
+    let bin = sandbox.path("bin").display().to_string();
+    sandbox.set("PATH", format!("{bin}:{path}"));
+    sandbox.set("DOCKER_PASSWORD", "canary-of-another-registry");
+    sandbox.set("BACKEND_DATABASE_URL_PRODUCTION", "canary-database");
+    sandbox
+}
+
+#[test]
+fn a_helper_that_hangs_is_ended_with_the_time_limit() {
+    for script in [
+        "exec sleep 20",
+        "sleep 20",
+        "sleep 20 & wait",
+        "cat; sleep 20",
+    ] {
+        let registry = Scripted::start(STOCK.state());
+        let sandbox = with_helper(&registry, script);
+        let since = Instant::now();
+        promote(&sandbox).fails(7, &["docker-credential-test", "did not answer within"]);
+        let took = since.elapsed();
+        assert!(took < Duration::from_secs(8), "{script}: {took:?}");
+    }
+}
+
+#[test]
+fn a_helper_sees_no_secret_that_it_does_not_need() {
+    let registry = Scripted::start(STOCK.state());
+    let script =
+        format!(r#"env > "$HOME/seen"; echo '{{"Username":"{USER}","Secret":"{PASSWORD}"}}'"#);
+    let sandbox = with_helper(&registry, &script);
+    sandbox.write("home/seen", "");
+    let ran = promote(&sandbox);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let seen = sandbox.read("home/seen");
+    assert!(seen.contains("HOME=") && !seen.contains("canary"), "{seen}");
+    assert!(!format!("{ran:?}").contains("canary"));
+}
+
+#[test]
+fn no_process_has_a_secret_among_its_arguments() {
+    let registry = Scripted::start(STOCK.state());
+    registry.delay(Duration::from_millis(20));
+    let script = format!(r#"echo '{{"Username":"{USER}","Secret":"{PASSWORD}"}}'"#);
+    let sandbox = with_helper(&registry, &script);
+    let digest = STOCK.new.to_string();
+    let mut command = sandbox.command(["promote", "backend", "--digest", &digest]);
+    let mut child = command
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut samples = 0;
+    while child.try_wait().unwrap().is_none() {
+        for entry in fs::read_dir("/proc").unwrap() {
+            // Processes that have just ended have no arguments.
+            let arguments = fs::read(entry.unwrap().path().join("cmdline")).unwrap_or_default();
+            let arguments = String::from_utf8_lossy(&arguments);
+            // The script itself is this test's way to give the secret.
+            assert!(!arguments.contains("canary"), "{arguments}");
+        }
+        samples += 1;
+    }
+    assert!(samples > 0);
+    let mut said = String::new();
+    child
+        .stderr
+        .take()
+        .unwrap()
+        .read_to_string(&mut said)
+        .unwrap();
+    assert!(!said.contains("canary"), "{said}");
+}
