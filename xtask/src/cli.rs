@@ -91,6 +91,7 @@ impl Cli {
         console::set_verbose(self.global.verbose);
         let format = self.global.format;
         let report = process::end_on_interrupt().and_then(|()| self.dispatch());
+        process::yield_to_interrupt();
         report.unwrap_or_else(Report::of_error).print(format)
     }
 

@@ -20,7 +20,7 @@ use self::running::Running;
 use crate::console;
 use crate::error::Kind;
 pub use command_line::CommandLine;
-pub use running::{Background, end_on_interrupt, expect_interrupt};
+pub use running::{Background, end_on_interrupt, expect_interrupt, yield_to_interrupt};
 
 /// A shell for short commands, in `directory`.
 pub fn shell(directory: &Path) -> Result<Shell> {

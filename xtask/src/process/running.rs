@@ -25,6 +25,9 @@ static RUNNING: Mutex<Vec<Arc<Handle>>> = Mutex::new(Vec::new());
 /// Whether an interrupt is how the command is meant to end.
 static EXPECTED: AtomicBool = AtomicBool::new(false);
 
+/// Whether an interrupt is ending this process.
+static ENDING: AtomicBool = AtomicBool::new(false);
+
 /// From now on SIGINT, SIGTERM and SIGHUP end the children and then this
 /// process, with the exit code of an interrupt.
 ///
@@ -45,7 +48,16 @@ pub fn expect_interrupt() {
     EXPECTED.store(true, Ordering::Relaxed);
 }
 
+/// Waits for ever where an interrupt is ending this process: what came of children
+/// that were ended for it is no result.
+pub fn yield_to_interrupt() {
+    while ENDING.load(Ordering::Relaxed) {
+        std::thread::park();
+    }
+}
+
 fn end() -> ! {
+    ENDING.store(true, Ordering::Relaxed);
     let children: Vec<_> = running().clone();
     for child in &children {
         // A child that has just ended by itself is what was wanted.
