@@ -13,6 +13,7 @@ mod build;
 mod command_line;
 mod faults;
 mod layout;
+mod properties;
 mod support;
 mod with_docker;
 mod with_registry;
