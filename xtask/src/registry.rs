@@ -7,6 +7,7 @@
 mod copy;
 mod http;
 mod layout;
+mod referrers;
 
 use std::fmt;
 use std::io::{self, Read};
@@ -17,8 +18,10 @@ use anyhow::Result;
 
 use crate::oci::{Descriptor, Digest, Location, Manifest, RepositoryName, Tag, Target};
 use crate::parameters::Parameters;
-pub use copy::{copy_image, copy_referrers};
+pub use copy::copy_image;
+pub use http::{Challenge, retry_after};
 pub use layout::Layout;
+pub use referrers::copy_referrers;
 
 /// A blob's content, which can be read from its beginning as often as it takes.
 pub trait Content: Sync {

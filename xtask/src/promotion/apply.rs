@@ -95,7 +95,7 @@ fn bring_over(
 ) -> Result<()> {
     copy_image(staging, production, manifest)?;
     production.put_manifest(&Target::Digest(manifest.digest()), manifest)?;
-    copy_referrers(staging, production, &manifest.digest())?;
+    copy_referrers(staging, production, manifest)?;
     if let Some(tag) = commit_tag(staging_tag, manifest)? {
         production.put_manifest(&Target::Tag(tag), manifest)?;
     }

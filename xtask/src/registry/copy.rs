@@ -38,22 +38,6 @@ pub fn copy_image(
     Ok(*copied.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
-/// Copies what refers to `subject` (signatures, SBOMs, attestations), by the
-/// API and by the tag scheme; gives how many manifests that were.
-pub fn copy_referrers(
-    source: &dyn Repository,
-    target: &dyn Repository,
-    subject: &Digest,
-) -> Result<usize> {
-    let referrers = source.referrers(subject)?;
-    for referrer in &referrers {
-        let manifest = require_manifest(source, &referrer.digest)?;
-        copy_image(source, target, &manifest)?;
-        target.put_manifest(&Target::Digest(referrer.digest), &manifest)?;
-    }
-    Ok(referrers.len())
-}
-
 fn copy_content(
     source: &dyn Repository,
     target: &dyn Repository,
@@ -106,7 +90,8 @@ fn copy_blob(
     Ok(())
 }
 
-fn require_manifest(source: &dyn Repository, digest: &Digest) -> Result<Manifest> {
+/// The manifest, which must be there: something refers to it.
+pub(super) fn require_manifest(source: &dyn Repository, digest: &Digest) -> Result<Manifest> {
     source.manifest(digest)?.with_context(|| {
         Kind::NotFound.because(format!(
             "{} is missing, although the image refers to it",

@@ -19,14 +19,16 @@ use ureq::http::{Method, StatusCode};
 use self::client::{Answer, HostState, Payload, Request};
 use self::failure::Failure;
 use self::session::Session;
-use super::{Access, Content, Moved, Repository, Traffic};
+use super::{Access, Content, Moved, Repository, Traffic, referrers};
 use crate::error::Kind;
 use crate::oci::{
-    Content as Refers, Descriptor, Digest, Host, Location, MAX_MANIFEST_BYTES, Manifest, MediaType,
+    Descriptor, Digest, Host, Location, MAX_MANIFEST_BYTES, Manifest, MediaType,
     ParseManifestError, Reference, RepositoryName, Tag, Target,
 };
 
+pub use self::challenge::Challenge;
 pub(super) use self::client::Client;
+pub use self::failure::retry_after;
 
 /// The header with a manifest's digest.
 const CONTENT_DIGEST: &str = "docker-content-digest";
@@ -350,17 +352,9 @@ impl HttpRepository {
             401 | 403 => return Err(self.session.unexpected(answer.status, &answer.read_error())),
             _ => {
                 drop(answer);
-                self.get(&Target::Tag(referrers_tag(subject)?))?
+                self.get(&Target::Tag(referrers::tag(subject)?))?
             }
         };
-        Ok(match index.as_ref().map(Manifest::content) {
-            Some(Refers::Index { manifests }) => manifests.clone(),
-            _ => Vec::new(),
-        })
+        Ok(referrers::listed(index.as_ref()))
     }
-}
-
-/// The tag that lists a manifest's referrers: `sha256-…`.
-fn referrers_tag(subject: &Digest) -> Result<Tag> {
-    Ok(format!("sha256-{}", subject.hex()).parse()?)
 }

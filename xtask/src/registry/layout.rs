@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
 
-use super::{Content, Moved, Repository, content_error};
+use super::{Content, Moved, Repository, content_error, referrers};
 use crate::error::Kind;
 use crate::files::{self, FolderLock};
 use crate::oci::{
@@ -334,7 +334,9 @@ impl Repository for Layout {
         let Some(index) = self.read_index()? else {
             return Ok(Vec::new());
         };
-        let mut referrers = Vec::new();
+        let list = index.resolve(&referrers::tag(subject)?);
+        let list = list.map(|digest| self.manifest(&digest)).transpose()?;
+        let mut referrers = referrers::listed(list.flatten().as_ref());
         for descriptor in index.manifests {
             let manifest = self.manifest(&descriptor.digest)?;
             if manifest.is_some_and(|manifest| manifest.subject() == Some(*subject)) {

@@ -1,6 +1,7 @@
 //! Promotion in front of a registry that fails in every way that is known.
 
 mod cells;
+mod copies;
 mod kills;
 mod matrix;
 mod races;

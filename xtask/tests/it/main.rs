@@ -13,6 +13,7 @@ mod build;
 mod command_line;
 mod faults;
 mod layout;
+mod properties;
 mod support;
 mod up;
 mod with_docker;

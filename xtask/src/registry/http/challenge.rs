@@ -2,7 +2,7 @@
 
 /// How a registry wants its requests to be authenticated.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Challenge {
+pub enum Challenge {
     /// With user and password (RFC 7617).
     Basic,
     /// With a token from `realm` (distribution specification, token authentication).
@@ -17,7 +17,7 @@ pub(super) enum Challenge {
 impl Challenge {
     /// The challenge to answer among those of the header's `values`: a token
     /// where one is offered, else user and password.
-    pub(super) fn choose<'a>(values: impl IntoIterator<Item = &'a str>) -> Option<Self> {
+    pub fn choose<'a>(values: impl IntoIterator<Item = &'a str>) -> Option<Self> {
         let offers: Vec<Offer<'_>> = values.into_iter().flat_map(offers).collect();
         let bearer = offers.iter().find_map(Offer::bearer);
         bearer.or_else(|| {

@@ -89,7 +89,8 @@ pub(super) fn is_passing(status: StatusCode) -> bool {
 
 /// The failure that a passing status stands for.
 pub(super) fn of_status(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Failure {
-    let after = retry_after(headers, SystemTime::now());
+    let after = headers.get("retry-after");
+    let after = after.and_then(|value| retry_after(value.to_str().ok()?, SystemTime::now()));
     let why = format!("{status}{}", said(body));
     if status == StatusCode::TOO_MANY_REQUESTS && is_quota(headers, body) {
         return quota_used_up(&why, headers, after).into();
@@ -141,9 +142,10 @@ fn reset_time(value: &str) -> Option<Duration> {
     }))
 }
 
-/// `Retry-After` in seconds or as a date (RFC 9110, section 10.2.3).
-fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
-    let value = headers.get("retry-after")?.to_str().ok()?.trim();
+/// How long a `Retry-After` asks to wait, in seconds or as a date (RFC 9110,
+/// section 10.2.3).
+pub fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
+    let value = value.trim();
     if let Ok(seconds) = value.parse() {
         return Some(Duration::from_secs(seconds));
     }
@@ -223,7 +225,7 @@ mod tests {
             ("-1", None),
             ("99999999999999999999999", None),
         ] {
-            let wait = retry_after(&headers(&[("retry-after", value)]), now);
+            let wait = retry_after(value, now);
             assert_eq!(wait, seconds.map(Duration::from_secs), "{value}");
         }
     }

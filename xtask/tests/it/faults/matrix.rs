@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use xtask::error::Kind;
 use xtask::parallel;
 
 use super::cells::{Cell, Scenario};
@@ -134,8 +135,14 @@ fn judge(cell: Cell, usual: &HashMap<String, usize>) -> Vec<String> {
     if cell.scenario != Scenario::Staged {
         let counted = object["requests"].as_u64().unwrap_or(0)
             + object["auth_requests"].as_u64().unwrap_or(0);
+        // A request that the time limit meets on its way out may never be seen.
+        let unseen = match expected.kind {
+            Some(Kind::Unavailable) => 2,
+            _ => 0,
+        };
+        let seen = asked as u64;
         demand(
-            counted == asked as u64,
+            (seen..=seen + unseen).contains(&counted),
             format!("{counted} requests counted, {asked} seen"),
         );
     }

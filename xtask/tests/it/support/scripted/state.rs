@@ -30,6 +30,10 @@ pub(crate) struct State {
     pub(crate) has_referrers: bool,
     /// What was asked so far.
     pub(crate) asked: Vec<String>,
+    /// The `Range` headers of all requests.
+    pub(crate) ranges: Vec<String>,
+    /// Whether ranges are not supported.
+    pub(crate) always_whole: bool,
     /// The `Authorization` headers of all requests.
     pub(crate) authorizations: Vec<String>,
     /// The rules that requests broke.
@@ -223,6 +227,8 @@ impl State {
     }
 
     fn blob(&mut self, name: &str, digest: Digest, range: Option<&str>) -> Answer {
+        self.ranges.extend(range.map(Into::into));
+        let range = range.filter(|_| !self.always_whole);
         let Some(bytes) = self.repository(name).blobs.get(&digest) else {
             return Answer::error(404, "BLOB_UNKNOWN", "blob unknown");
         };

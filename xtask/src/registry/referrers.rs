@@ -1,0 +1,99 @@
+//! What refers to an image: signatures, SBOMs, attestations.
+
+use std::collections::{BTreeSet, HashSet};
+
+use anyhow::{Context as _, Result};
+use serde_json::json;
+
+use super::Repository;
+use super::copy::{copy_image, require_manifest};
+use crate::oci::{Content, Descriptor, Digest, Manifest, MediaType, Tag, Target};
+
+/// What cosign puts behind the tag of the scheme, instead of a subject into the manifest.
+const ATTACHMENTS: [&str; 3] = [".sig", ".att", ".sbom"];
+
+/// The tag that lists a manifest's referrers where a registry has no API for it
+/// (distribution specification, "Referrers Tag Schema").
+pub(super) fn tag(subject: &Digest) -> Result<Tag> {
+    Ok(format!("sha256-{}", subject.hex()).parse()?)
+}
+
+/// The referrers that an answer of the API, or the manifest under [`tag`], lists.
+pub(super) fn listed(index: Option<&Manifest>) -> Vec<Descriptor> {
+    match index.map(Manifest::content) {
+        Some(Content::Index { manifests }) => manifests.clone(),
+        _ => Vec::new(),
+    }
+}
+
+/// Copies what refers to `manifest`, to the images of an index, and to what
+/// refers to those; gives how many manifests that were.
+pub fn copy_referrers(
+    source: &dyn Repository,
+    target: &dyn Repository,
+    manifest: &Manifest,
+) -> Result<usize> {
+    let mut subjects = vec![manifest.digest()];
+    subjects.extend(listed(Some(manifest)).iter().map(|child| child.digest));
+    let mut seen: HashSet<_> = subjects.iter().copied().collect();
+    let mut copied = 0;
+    while let Some(subject) = subjects.pop() {
+        let referrers = source.referrers(&subject)?;
+        for referrer in &referrers {
+            copy_manifest(source, target, &referrer.digest, referrer.digest.into())?;
+        }
+        list(target, &subject, &referrers)?;
+        copied += referrers.len() + copy_attachments(source, target, &subject)?;
+        let digests = referrers.iter().map(|referrer| referrer.digest);
+        subjects.extend(digests.filter(|digest| seen.insert(*digest)));
+    }
+    Ok(copied)
+}
+
+fn copy_manifest(
+    source: &dyn Repository,
+    target: &dyn Repository,
+    digest: &Digest,
+    place: Target,
+) -> Result<()> {
+    let manifest = require_manifest(source, digest)?;
+    copy_image(source, target, &manifest)?;
+    target.put_manifest(&place, &manifest)
+}
+
+/// Sees to it that `target` lists the referrers. A registry without the API
+/// leaves that to its clients (distribution specification, "Pushing Manifests
+/// with Subject").
+fn list(target: &dyn Repository, subject: &Digest, referrers: &[Descriptor]) -> Result<()> {
+    if referrers.is_empty() {
+        return Ok(());
+    }
+    let mut manifests = target.referrers(subject)?;
+    let known: BTreeSet<_> = manifests.iter().map(|known| known.digest).collect();
+    let missing = referrers.iter().filter(|one| !known.contains(&one.digest));
+    manifests.extend(missing.cloned());
+    if manifests.len() == known.len() {
+        return Ok(());
+    }
+    let media_type = MediaType::OciIndex.name();
+    let index = json!({ "schemaVersion": 2, "mediaType": media_type, "manifests": manifests });
+    let index = Manifest::parse(index.to_string().into_bytes(), None)
+        .context("making the list of referrers")?;
+    target.put_manifest(&Target::Tag(tag(subject)?), &index)
+}
+
+fn copy_attachments(
+    source: &dyn Repository,
+    target: &dyn Repository,
+    subject: &Digest,
+) -> Result<usize> {
+    let mut copied = 0;
+    for suffix in ATTACHMENTS {
+        let tag: Tag = format!("{}{suffix}", tag(subject)?).parse()?;
+        if let Some(digest) = source.resolve(&tag)? {
+            copy_manifest(source, target, &digest, Target::Tag(tag))?;
+            copied += 1;
+        }
+    }
+    Ok(copied)
+}

@@ -1,0 +1,229 @@
+//! Production in a registry of its own: everything goes along, nothing changes.
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use xtask::oci::{Digest, Manifest};
+use xtask::registry::{Layout, Repository as _};
+
+use crate::support::image::{Image, layout, write_index};
+use crate::support::scripted::{Fault, Matching, Scripted, State, When};
+use crate::support::{Ran, Sandbox};
+
+const TAG: &str = "1.0.RELEASE";
+
+/// Images for a registry.
+struct Stock {
+    _folder: TempDir,
+    layout: Layout,
+    state: State,
+}
+
+impl Stock {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self {
+            layout: layout(folder.path()),
+            _folder: folder,
+            state: State::default(),
+        }
+    }
+
+    fn image(&mut self, content: &str) -> Manifest {
+        let manifest = Image::new(content).write(&self.layout);
+        self.take(&manifest);
+        manifest
+    }
+
+    /// A signature, or whatever else has a subject.
+    fn referrer(&mut self, content: &str, subject: &Manifest) -> Manifest {
+        let manifest = Image::new(content).write(&self.layout);
+        let mut document: Value = serde_json::from_slice(manifest.bytes()).unwrap();
+        document["subject"] = serde_json::to_value(subject.descriptor()).unwrap();
+        let manifest = Manifest::parse(document.to_string().into_bytes(), None).unwrap();
+        self.take(&manifest);
+        manifest
+    }
+
+    fn take(&mut self, manifest: &Manifest) {
+        let digest = manifest.digest().into();
+        self.layout.put_manifest(&digest, manifest).unwrap();
+        self.state.take("app", &self.layout, manifest);
+    }
+}
+
+/// Promotes `digest` from one registry into another.
+fn promote(source: &Scripted, target: &Scripted, digest: Digest, limit: &str) -> Ran {
+    let mut sandbox = Sandbox::new().with("BACKEND_IMAGE_REPO_NAME", source.repository("app"));
+    sandbox.has_own_production(target.repository("released"));
+    let digest = digest.to_string();
+    sandbox.run([
+        "--timeout",
+        limit,
+        "promote",
+        "backend",
+        "--digest",
+        &digest,
+    ])
+}
+
+/// Asserts that the production tag came last and no rule was broken.
+fn assert_released(source: &Scripted, target: &Scripted, digest: Digest) {
+    for registry in [source, target] {
+        assert_eq!(registry.with(|state| state.violations.clone()), [""; 0]);
+    }
+    assert_eq!(
+        target.with(|state| state.tag("released", TAG)),
+        Some(digest)
+    );
+    let asked = target.asked();
+    let last = asked.iter().rfind(|line| line.starts_with("PUT")).unwrap();
+    assert_eq!(*last, format!("PUT /v2/released/manifests/{TAG}"));
+}
+
+fn empty(has_referrers: bool) -> Scripted {
+    let mut state = State::default();
+    state.has_referrers = has_referrers;
+    Scripted::start(state)
+}
+
+#[test]
+fn referrers_go_along_whatever_both_registries_know_of_them() {
+    for (source_knows, target_knows) in [(true, true), (true, false), (false, true), (false, false)]
+    {
+        let mut stock = Stock::new();
+        let image = stock.image("image");
+        let sbom = stock.referrer("sbom", &image);
+        let signature = stock.referrer("signature", &sbom);
+        if !source_knows {
+            for (subject, referrer) in [(&image, &sbom), (&sbom, &signature)] {
+                let list = json!({ "schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": [referrer.descriptor()] });
+                let list = Manifest::parse(list.to_string().into_bytes(), None).unwrap();
+                stock.take(&list);
+                let tag = format!("sha256-{}", subject.digest().hex());
+                stock.state.point("app", &tag, list.digest());
+            }
+        }
+        stock.state.has_referrers = source_knows;
+        let (source, target) = (Scripted::start(stock.state), empty(target_knows));
+        let ran = promote(&source, &target, image.digest(), "5");
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        assert_released(&source, &target, image.digest());
+        target.with(|state| {
+            for manifest in [&sbom, &signature] {
+                let kept = &state.repository("released").manifests[&manifest.digest()];
+                assert_eq!(kept, manifest.bytes());
+            }
+            let tag = format!("sha256-{}", image.digest().hex());
+            assert_eq!(state.tag("released", &tag).is_some(), !target_knows);
+        });
+    }
+}
+
+#[test]
+fn cosigns_tags_go_along() {
+    let mut stock = Stock::new();
+    let image = stock.image("image");
+    let tags = [".sig", ".att", ".sbom"].map(|suffix| {
+        let attachment = stock.image(suffix);
+        let tag = format!("sha256-{}{suffix}", image.digest().hex());
+        stock.state.point("app", &tag, attachment.digest());
+        (tag, attachment.digest())
+    });
+    let (source, target) = (Scripted::start(stock.state), empty(false));
+    let ran = promote(&source, &target, image.digest(), "5");
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert_released(&source, &target, image.digest());
+    for (tag, digest) in tags {
+        assert_eq!(
+            target.with(|state| state.tag("released", &tag)),
+            Some(digest)
+        );
+    }
+}
+
+#[test]
+fn all_platforms_and_what_signs_one_of_them_go_along() {
+    let mut stock = Stock::new();
+    let index = write_index(&stock.layout);
+    stock.take(&index);
+    let xtask::oci::Content::Index { manifests } = index.content() else {
+        panic!("an index");
+    };
+    let child = stock
+        .layout
+        .manifest(&manifests[1].digest)
+        .unwrap()
+        .unwrap();
+    let signature = stock.referrer("signature", &child);
+    stock.state.has_referrers = true;
+    let (source, target) = (Scripted::start(stock.state), empty(true));
+    let ran = promote(&source, &target, index.digest(), "5");
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert_released(&source, &target, index.digest());
+    target.with(|state| {
+        let kept = &state.repository("released").manifests;
+        assert_eq!(kept[&index.digest()], index.bytes());
+        assert!(kept.contains_key(&signature.digest()));
+    });
+}
+
+#[test]
+fn a_blob_that_breaks_off_goes_on_where_it_stopped() {
+    for always_whole in [false, true] {
+        let mut stock = Stock::new();
+        let image = stock.image(&"large ".repeat(100_000));
+        stock.state.always_whole = always_whole;
+        let (source, target) = (Scripted::start(stock.state), empty(false));
+        let blobs = Matching::new("GET", layer(&image));
+        source.script(blobs, When::Only(1), Fault::CutBody);
+        let ran = promote(&source, &target, image.digest(), "5");
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        assert_released(&source, &target, image.digest());
+        let ranges = source.with(|state| state.ranges.clone());
+        assert!(ranges.len() == 1 && ranges[0] != "bytes=0-", "{ranges:?}");
+    }
+}
+
+/// The layer's path.
+fn layer(image: &Manifest) -> String {
+    let xtask::oci::Content::Image { blobs } = image.content() else {
+        panic!("an image");
+    };
+    format!("/blobs/{}", blobs[1].digest)
+}
+
+#[test]
+fn a_copy_that_was_interrupted_sends_no_blob_twice() {
+    let mut stock = Stock::new();
+    let image = stock.image("image");
+    let (source, target) = (Scripted::start(stock.state), empty(false));
+    let put = Matching::new("PUT", "/v2/released/manifests/1.0.RELEASE");
+    let get = Matching::new("GET", layer(&image));
+    source.script(get, When::Only(1), Fault::Silence);
+    promote(&source, &target, image.digest(), "1").fails(7, &["time limit"]);
+    let sent = || target.with(|state| state.repository("released").blobs.len());
+    assert_eq!(sent(), 1, "the configuration is there");
+    target.script(put, When::Only(1), Fault::Silence);
+    promote(&source, &target, image.digest(), "1").fails(7, &["time limit"]);
+    assert_eq!(sent(), 2);
+    let ran = promote(&source, &target, image.digest(), "5");
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert_released(&source, &target, image.digest());
+    let uploads = target.asked();
+    let uploads = uploads
+        .iter()
+        .filter(|line| line.starts_with("PUT") && line.contains("digest="));
+    assert_eq!(uploads.count(), 2);
+}
+
+#[test]
+fn a_blob_that_is_not_what_it_should_be_is_not_stored() {
+    let mut stock = Stock::new();
+    let image = stock.image("image");
+    let (source, target) = (Scripted::start(stock.state), empty(false));
+    let get = Matching::new("GET", layer(&image));
+    source.script(get, When::From(1), Fault::OtherBytes);
+    promote(&source, &target, image.digest(), "5").fails(1, &["the blob sha256:"]);
+    assert_eq!(target.with(|state| state.tag("released", TAG)), None);
+    assert!(target.with(|state| state.repository("released").manifests.is_empty()));
+}
