@@ -2,6 +2,7 @@
 
 mod build;
 mod ci;
+mod claims;
 mod image_definitions;
 mod params;
 mod pipeline;

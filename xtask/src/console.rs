@@ -4,7 +4,7 @@
 //! as bars, elsewhere every step is a plain line; results never come this way.
 
 use std::fmt::Display;
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -24,7 +24,8 @@ pub fn set_verbose(verbose: bool) {
 
 /// A line for everybody.
 pub fn note(text: impl Display) {
-    BARS.suspend(|| eprintln!("{text}"));
+    // Where nobody reads standard error any more, there is nobody to tell.
+    BARS.suspend(|| drop(writeln!(std::io::stderr(), "{text}")));
 }
 
 /// A line for `--verbose`.

@@ -1,51 +1,115 @@
 //! Files that are written whole or not at all.
 
-use std::fs::{self, File};
-use std::io::Write as _;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
+use crate::console;
+use crate::error::Kind;
+
 /// Holds a folder's lock until it is dropped. Other processes wait for it.
 ///
-/// The lock is the standard library's, on the folder itself: a file in it that is
-/// replaced by renaming would be another one for whoever waited.
+/// The lock is the standard library's, on a file of its own: one that is replaced
+/// by renaming would be another file for whoever waited.
 pub struct FolderLock(#[expect(dead_code, reason = "closing it is what releases the lock")] File);
 
 impl FolderLock {
     /// Waits until nobody else holds `folder`, which is created where it is missing.
+    ///
+    /// # Errors
+    /// Where the folder or its lock cannot be made.
     pub fn exclusive(folder: &Path) -> Result<Self> {
-        let locking = || format!("locking {}", folder.display());
         fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
-        let opened = File::open(folder).with_context(locking)?;
-        opened.lock().with_context(locking)?;
-        Ok(Self(opened))
+        Self::take(folder, File::try_lock, File::lock)
     }
 
     /// Waits until nobody holds `folder` exclusively; the folder must exist.
+    ///
+    /// # Errors
+    /// Where the folder's lock cannot be made.
     pub fn shared(folder: &Path) -> Result<Self> {
+        Self::take(folder, File::try_lock_shared, File::lock_shared)
+    }
+
+    fn take(
+        folder: &Path,
+        attempt: fn(&File) -> Result<(), TryLockError>,
+        wait: fn(&File) -> std::io::Result<()>,
+    ) -> Result<Self> {
         let locking = || format!("locking {}", folder.display());
-        let opened = File::open(folder).with_context(locking)?;
-        opened.lock_shared().with_context(locking)?;
-        Ok(Self(opened))
+        let mut options = OpenOptions::new();
+        let file = options
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(folder.join(".lock"))
+            .with_context(locking)?;
+        if attempt(&file).is_err() {
+            console::note(format_args!(
+                "waiting for another command that uses {}",
+                folder.display()
+            ));
+            wait(&file).with_context(locking)?;
+        }
+        Ok(Self(file))
     }
 
     /// Puts `bytes` at `path`, a file in the locked folder: written beside it,
     /// synced and renamed. Killed at any instant, the old file or the new one is
     /// there; the next write reuses what was left beside it.
     pub fn write(&self, path: &Path, bytes: &[u8]) -> Result<()> {
-        let partial = beside(path);
-        write_synced(&partial, bytes)
-            .and_then(|()| fs::rename(&partial, path))
-            .and_then(|()| sync_folder(path))
-            .inspect_err(|_| drop(fs::remove_file(&partial)))
-            .with_context(|| format!("writing {}", path.display()))
+        replace(path, &beside(path, "partial"), bytes)
     }
 }
 
-/// Puts `bytes` at `path`, whole or not at all, under the lock of its folder.
+/// Puts `bytes` at `path`, whole or not at all, under the lock of its folder: one of
+/// the tool's own.
+///
+/// # Errors
+/// Where the folder or the file cannot be written; what was there before stays.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     FolderLock::exclusive(folder_of(path))?.write(path, bytes)
+}
+
+/// Puts `bytes` at `path`, a file that somebody named: whole or not at all, and
+/// without leaving anything else in its folder. A link is followed.
+///
+/// # Errors
+/// Where the file cannot be written, or what is there is no file.
+pub fn write_output(path: &Path, bytes: &[u8]) -> Result<()> {
+    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    if path.exists() && !path.is_file() {
+        let fault = format!("{} is no file that could be replaced", path.display());
+        return Err(Kind::Failed.because(fault).into());
+    }
+    let folder = folder_of(&path);
+    fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
+    replace(
+        &path,
+        &beside(&path, &std::process::id().to_string()),
+        bytes,
+    )
+}
+
+/// The bytes of a file, which may have `bound` at most.
+///
+/// # Errors
+/// Where the file is missing, larger, or no regular file: reading a pipe could
+/// take for ever.
+pub fn read(path: &Path, bound: u64) -> std::io::Result<Vec<u8>> {
+    if !fs::metadata(path)?.is_file() {
+        return Err(std::io::Error::other("it is no regular file"));
+    }
+    let mut bytes = Vec::new();
+    File::open(path)?.take(bound + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > bound {
+        return Err(std::io::Error::other(format!(
+            "it is larger than {bound} bytes"
+        )));
+    }
+    Ok(bytes)
 }
 
 /// Makes the renames in `path`'s folder last through a power failure.
@@ -70,9 +134,17 @@ fn folder_of(path: &Path) -> &Path {
     }
 }
 
-fn beside(path: &Path) -> PathBuf {
+fn replace(path: &Path, partial: &Path, bytes: &[u8]) -> Result<()> {
+    write_synced(partial, bytes)
+        .and_then(|()| fs::rename(partial, path))
+        .and_then(|()| sync_folder(path))
+        .inspect_err(|_| drop(fs::remove_file(partial)))
+        .with_context(|| format!("writing {}", path.display()))
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    path.with_file_name(format!(".{name}.partial"))
+    path.with_file_name(format!(".{name}.{suffix}"))
 }
 
 fn write_synced(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
@@ -97,7 +169,7 @@ mod tests {
         });
         let bytes = fs::read(&path).unwrap();
         assert!(bytes.len() == 10_000 && bytes.iter().all(|byte| *byte == bytes[0]));
-        assert!(!beside(&path).exists());
+        assert!(!beside(&path, "partial").exists());
         fs::remove_dir_all(folder).unwrap();
     }
 }

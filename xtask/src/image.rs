@@ -48,7 +48,7 @@ pub fn tag() -> Result<Tag> {
 }
 
 /// The layout in which the image of `service` lies after a build.
-pub fn layout(workspace: &Workspace, service: &Service) -> Result<Layout> {
+pub fn layout(workspace: &Workspace, service: &Service) -> Layout {
     Layout::in_folder(&workspace.image(service))
 }
 
@@ -63,7 +63,7 @@ pub fn build(
     let platform = platform::Platform::of(&workspace.target)?;
     elf::check_static(&binary, &platform)?;
     let recipe = write::Recipe::new(workspace, service, &source, platform);
-    let layout = layout(workspace, service)?;
+    let layout = layout(workspace, service);
     let lock = layout.own()?;
     let before = layout.resolve(&tag()?).ok().flatten();
     let manifest = match engine {

@@ -19,6 +19,7 @@ use anyhow::{Context as _, Result};
 use crate::console;
 use crate::error::{Fault, Kind};
 use crate::oci::{RepositoryName, Tag};
+use crate::process;
 use crate::workspace::{Environment, Service, Workspace};
 pub use catalogue::{Catalogue, FILE};
 pub use needed::{Form, Needed, needed, service_dns_variable};
@@ -64,9 +65,11 @@ impl Parameters {
                 .hint("export the parameters and use --parameters env")
                 .into());
         }
+        let catalogue = Catalogue::read(&workspace.root)?;
+        process::hide(catalogue.secrets());
         Ok(Self {
             source,
-            catalogue: Catalogue::read(&workspace.root)?,
+            catalogue,
             told: Mutex::default(),
         })
     }
@@ -108,13 +111,15 @@ impl Parameters {
     /// The value of `name` as one of the types of [`crate::oci`].
     pub fn parse<T: FromStr<Err = Fault>>(&self, name: &str) -> Result<T> {
         let value = self.require(name)?;
-        parse_value(name, &value)
+        self.parse_value(name, &value)
     }
 
     /// Like [`Parameters::parse`], where the parameter may be missing.
     pub fn parse_if_set<T: FromStr<Err = Fault>>(&self, name: &str) -> Result<Option<T>> {
         let value = self.find(name)?;
-        value.map(|value| parse_value(name, &value)).transpose()
+        value
+            .map(|value| self.parse_value(name, &value))
+            .transpose()
     }
 
     /// Where the images of `service` for `environment` live, and the tag there.
@@ -155,6 +160,17 @@ impl Parameters {
         Value::new(text, origin, self.catalogue.is_secret(name))
     }
 
+    fn parse_value<T: FromStr<Err = Fault>>(&self, name: &str, value: &Value) -> Result<T> {
+        value.expose().parse::<T>().with_context(|| {
+            Kind::Configuration
+                .because(format!(
+                    "the parameter {name} ({}) is malformed",
+                    value.origin()
+                ))
+                .hint(self.line_to_add(name))
+        })
+    }
+
     fn tell(&self, name: &str, value: &Value) {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         if told.insert(name.to_owned(), value.origin()) != Some(value.origin()) {
@@ -179,14 +195,4 @@ impl fmt::Debug for Parameters {
             .field("source", &self.source)
             .finish_non_exhaustive()
     }
-}
-
-fn parse_value<T: FromStr<Err = Fault>>(name: &str, value: &Value) -> Result<T> {
-    let parsed = value.expose().parse::<T>();
-    parsed.with_context(|| {
-        Kind::Configuration.because(format!(
-            "the parameter {name} ({}) is malformed",
-            value.origin()
-        ))
-    })
 }

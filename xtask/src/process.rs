@@ -6,10 +6,12 @@
 mod command_line;
 mod running;
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Output;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -29,22 +31,47 @@ pub fn shell(directory: &Path) -> Result<Shell> {
     Ok(shell)
 }
 
-/// The standard output of a short command, which sees no secret of the environment.
+/// What a short command sees of the environment: nothing that could change its
+/// answer (git's hooks set `GIT_DIR`), and no secret.
+const SEEN_BY_SHORT_COMMANDS: [&str; 6] =
+    ["PATH", "HOME", "USER", "TMPDIR", "LANG", "XDG_CONFIG_HOME"];
+
+/// Names that are secret because somebody said so.
+static HIDDEN: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
+/// The standard output of a short command.
+///
+/// # Errors
+/// Where it cannot be started or fails; what it says goes to standard error.
 pub fn ask(command: xshell::Cmd<'_>) -> xshell::Result<String> {
-    secret_variables()
-        .fold(command.quiet(), |command, name| command.env_remove(name))
-        .read()
+    let seen = SEEN_BY_SHORT_COMMANDS
+        .into_iter()
+        .filter_map(|name| Some((name, std::env::var_os(name)?)));
+    command.quiet().env_clear().envs(seen).read()
 }
 
-/// Whether a variable or parameter of that name is a secret of the delivery.
-/// No child needs one: what goes to a registry goes from here.
+/// From now on no child sees the variables of these names.
+pub fn hide<'a>(names: impl Iterator<Item = &'a str>) {
+    hidden().extend(names.map(str::to_owned));
+}
+
+/// Whether a variable or parameter of that name is a secret of the delivery by
+/// its name alone. No child needs one: what goes to a registry goes from here.
 pub fn is_secret(name: &str) -> bool {
     name.ends_with("_PASSWORD") || name.contains("_DATABASE_URL")
 }
 
+fn hidden() -> MutexGuard<'static, BTreeSet<String>> {
+    HIDDEN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn secret_variables() -> impl Iterator<Item = OsString> {
+    let hidden = hidden().clone();
     let names = std::env::vars_os().map(|(name, _)| name);
-    names.filter(|name| is_secret(&name.to_string_lossy()))
+    names.filter(move |name| {
+        let name = name.to_string_lossy();
+        is_secret(&name) || hidden.contains(&*name)
+    })
 }
 
 /// The name of the user who runs this, where the system knows it.

@@ -8,6 +8,7 @@ mod copy;
 mod http;
 mod layout;
 mod referrers;
+mod verified;
 
 use std::fmt;
 use std::io::{self, Read};
@@ -22,6 +23,7 @@ pub use copy::copy_image;
 pub use http::{Challenge, retry_after};
 pub use layout::Layout;
 pub use referrers::copy_referrers;
+pub use verified::Verified;
 
 /// A blob's content, which can be read from its beginning as often as it takes.
 pub trait Content: Sync {
@@ -111,6 +113,21 @@ pub trait Repository: Send + Sync {
 
     /// The manifest with this digest, verified; `None` where there is none.
     fn manifest(&self, digest: &Digest) -> Result<Option<Manifest>>;
+
+    /// The manifest under `tag`; `None` where there is no such tag.
+    fn tagged(&self, tag: &Tag) -> Result<Option<Manifest>> {
+        let digest = self.resolve(tag)?;
+        Ok(digest
+            .map(|digest| self.manifest(&digest))
+            .transpose()?
+            .flatten())
+    }
+
+    /// Whether everything that `manifest` refers to is there. A registry sees to
+    /// that by itself when the manifest is put.
+    fn is_whole(&self, _manifest: &Manifest) -> Result<bool> {
+        Ok(true)
+    }
 
     /// Stores `manifest` under `target`, whatever was there before.
     fn put_manifest(&self, target: &Target, manifest: &Manifest) -> Result<()>;

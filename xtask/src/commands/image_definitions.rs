@@ -5,9 +5,9 @@ use serde::Serialize;
 
 use super::{Context, Entry, Report, Services};
 use crate::delivery::{Records, image_definitions};
-use crate::error::{Fault, Kind};
+use crate::error::Kind;
 use crate::files;
-use crate::oci::RepositoryName;
+use crate::oci::{Digest, RepositoryName};
 use crate::workspace::{Environment, Service};
 
 /// Write imagedefinitions.json for the ECS deploy action
@@ -77,14 +77,18 @@ pub(super) fn write(
         .with_context(writing)?;
     let records = Records::new(context.workspace.records(service, environment));
     let image = if by_digest {
-        recorded_image(&records, &name, service, environment).with_context(writing)?
+        name.at(&recorded_digest(&records, &name, service, environment).with_context(writing)?)
     } else {
         name.tagged(&tag)
     };
     let container = context.workspace.container_name(service, environment);
-    let file = output.unwrap_or_else(|| records.image_definitions());
     let bytes = image_definitions(&container, &image)?;
-    files::write_whole(&file, &bytes).with_context(writing)?;
+    let file = match output {
+        Some(file) => files::write_output(&file, &bytes).map(|()| file),
+        None => files::write_whole(&records.image_definitions(), &bytes)
+            .map(|()| records.image_definitions()),
+    };
+    let file = file.with_context(writing)?;
     Ok(Written {
         service: service.package.clone(),
         outcome: "written",
@@ -94,39 +98,35 @@ pub(super) fn write(
     })
 }
 
-/// The image that the environment was last given. A record of another
-/// repository is an old one and not believed.
-fn recorded_image(
+/// The digest that the environment was last given. A record of another repository
+/// is an old one and not believed.
+pub(super) fn recorded_digest(
     records: &Records,
     name: &RepositoryName,
     service: &Service,
     environment: Environment,
-) -> Result<String> {
+) -> Result<Digest> {
     let path = records.image_detail();
-    let image = records.read_image_uri()?.ok_or_else(|| {
-        no_record(
-            format!("there is no {}", path.display()),
-            service,
-            environment,
-        )
-    })?;
-    let digest = image.strip_prefix(&format!("{name}@"));
-    if digest.is_none_or(|digest| digest.parse::<crate::oci::Digest>().is_err()) {
-        let fault = format!(
+    let no_record = |message: String| {
+        let command = match environment {
+            Environment::Staging => "staging-tag",
+            Environment::Production => "promote-to-production",
+        };
+        Kind::NotFound
+            .because(message)
+            .hint(Context::command(command, service))
+    };
+    let image = records
+        .read_image_uri()?
+        .ok_or_else(|| no_record(format!("there is no {}", path.display())))?;
+    let digest = image
+        .strip_prefix(&format!("{name}@"))
+        .and_then(|digest| digest.parse().ok());
+    let fault = || {
+        no_record(format!(
             "{} names {image:?}, which is no digest in {name}",
             path.display()
-        );
-        return Err(no_record(fault, service, environment).into());
-    }
-    Ok(image)
-}
-
-fn no_record(message: String, service: &Service, environment: Environment) -> Fault {
-    let command = match environment {
-        Environment::Staging => "staging-tag",
-        Environment::Production => "promote-to-production",
+        ))
     };
-    Kind::NotFound
-        .because(message)
-        .hint(Context::command(command, service))
+    Ok(digest.ok_or_else(fault)?)
 }

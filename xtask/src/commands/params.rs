@@ -43,19 +43,27 @@ struct Checked<'a> {
 impl Params {
     pub(crate) fn run(self, context: &Context) -> Result<Report> {
         match self.action {
-            Action::List => list(context),
+            Action::List => Ok(list(context)),
             Action::Check => Ok(check(context)),
         }
     }
 }
 
-fn list(context: &Context) -> Result<Report> {
+fn list(context: &Context) -> Report {
     let names = all_names(context);
-    let entries = names.iter().map(|name| {
-        let value = context.parameters.look_up(name)?;
-        Ok(entry(context, name, value.as_ref()))
-    });
-    Ok(Report::new(entries.collect::<Result<_>>()?))
+    let entries = names
+        .iter()
+        .map(|name| match context.parameters.look_up(name) {
+            Ok(value) => entry(context, name, value.as_ref()),
+            Err(error) => Entry::failed(
+                &Checked {
+                    name,
+                    outcome: "failed",
+                },
+                error,
+            ),
+        });
+    Report::new(entries.collect())
 }
 
 fn entry(context: &Context, name: &str, value: Option<&Value>) -> Entry {

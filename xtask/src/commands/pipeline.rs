@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use clap::{Subcommand, ValueEnum};
 use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
@@ -196,21 +196,12 @@ fn release(context: &Context) -> Result<Done> {
 }
 
 fn digest_in_staging(context: &Context, service: &Service) -> Result<Digest> {
-    let records = Records::new(context.workspace.records(service, Environment::Staging));
-    let image = records.read_image_uri()?;
-    let digest = image
-        .as_deref()
-        .and_then(|image| image.rsplit_once('@'))
-        .map(|(_, digest)| digest.parse());
-    let digest = digest.with_context(|| {
-        crate::error::Kind::NotFound
-            .because(format!(
-                "nothing was tagged for staging yet: there is no {}",
-                records.image_detail().display()
-            ))
-            .hint("cargo xtask pipeline run")
-    })?;
-    Ok(digest?)
+    let environment = Environment::Staging;
+    let (name, _) = context
+        .parameters
+        .image(&context.workspace, service, environment)?;
+    let records = Records::new(context.workspace.records(service, environment));
+    image_definitions::recorded_digest(&records, &name, service, environment)
 }
 
 fn released(context: &Context, order: &Order<'_>) -> Result<Delivered> {

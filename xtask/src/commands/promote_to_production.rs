@@ -1,6 +1,7 @@
 use anyhow::{Context as _, Result, bail};
 use serde::Serialize;
 
+use super::claims::clashes;
 use super::{Context, Entry, Report, SERVICES_AT_ONCE, Services};
 use crate::delivery::{PromotionRecord, Records};
 use crate::error::Kind;
@@ -66,10 +67,10 @@ pub(super) struct Order<'a> {
 /// Promotes services side by side: the plans of all of them come first.
 pub(super) fn promote(context: &Context, orders: &[Order<'_>], dry_run: bool) -> Report {
     let access = if dry_run { Access::Pull } else { Access::Push };
-    let attempts = parallel::map(orders, SERVICES_AT_ONCE, |order| {
+    let mut attempts = parallel::map(orders, SERVICES_AT_ONCE, |order| {
         Attempt::plan(context, order, access)
     });
-    let attempts = refuse_shared_tags(attempts);
+    refuse_clashes(context, &mut attempts);
     let go = !dry_run && attempts.iter().all(|attempt| attempt.plan.is_ok());
     let applied = if go {
         parallel::map(&attempts, SERVICES_AT_ONCE, |attempt| {
@@ -148,7 +149,6 @@ impl Candidate {
                     .image(&context.workspace, service, Environment::Staging)?;
             Some((context.registries.open(&name, Access::Pull), tag))
         } else {
-            refuse_staging_tag(context, service, &tag)?;
             None
         };
         Ok(Self {
@@ -313,47 +313,14 @@ fn digest_in_staging(context: &Context, service: &Service, place: &Place<'_>) ->
     Ok(digest)
 }
 
-/// Staging and production need different tags where they share a repository.
-fn refuse_staging_tag(context: &Context, service: &Service, production: &Tag) -> Result<()> {
-    let parameter = service.tag_parameter(Environment::Staging);
-    let staging: Option<Tag> = context.parameters.parse_if_set(&parameter)?;
-    if staging.as_ref() == Some(production) {
-        let own = service.tag_parameter(Environment::Production);
-        let fault = format!(
-            "{parameter} and {own} are both {production}: every push to staging would be a release"
-        );
-        return Err(Kind::Configuration
-            .because(fault)
-            .hint(format!("give {own} a value of its own"))
-            .into());
-    }
-    Ok(())
-}
-
-/// Two services under one tag would displace each other.
-fn refuse_shared_tags(mut attempts: Vec<Attempt<'_>>) -> Vec<Attempt<'_>> {
-    for index in 1..attempts.len() {
-        let (before, rest) = attempts.split_at_mut(index);
-        let Some(candidate) = &rest[0].candidate else {
-            continue;
-        };
-        let same = |other: &Candidate| {
-            other.name.location() == candidate.name.location() && other.tag == candidate.tag
-        };
-        if let Some(other) = before
-            .iter()
-            .find(|other| other.candidate.as_ref().is_some_and(same))
-        {
-            let reference = candidate.name.tagged(&candidate.tag);
-            let fault = format!(
-                "{} and {} would both be {reference}",
-                other.service.package, rest[0].service.package
-            );
-            let hint = "give each service a repository or a production tag of its own";
-            rest[0].plan = Err(Kind::Configuration.because(fault).hint(hint).into());
+/// Lets the attempts of services fail that claim a tag which is not theirs alone.
+fn refuse_clashes(context: &Context, attempts: &mut [Attempt<'_>]) {
+    let services: Vec<_> = attempts.iter().map(|attempt| attempt.service).collect();
+    for (attempt, clash) in attempts.iter_mut().zip(clashes(context, &services)) {
+        if let Some(fault) = clash {
+            attempt.plan = Err(fault.into());
         }
     }
-    attempts
 }
 
 fn show(candidate: &Candidate, plan: &Plan, outcome: Outcome) {

@@ -1,8 +1,9 @@
 //! What a command found or did: the one way to standard output.
 
+use std::io::{ErrorKind, Write as _};
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use serde::Serialize;
 use serde_json::json;
 
@@ -123,30 +124,48 @@ impl Report {
     /// Prints results to standard output and errors to standard error; gives the
     /// exit code of the first error.
     pub fn print(&self, format: Format) -> ExitCode {
-        self.print_results(format);
+        let printed = self.print_results(format);
         for error in self.entries.iter().filter_map(|entry| entry.error.as_ref()) {
             console::error(error);
         }
-        let kind = self.first_error().map(Fault::kind_of);
+        if let Err(error) = &printed {
+            console::error(error);
+        }
+        let kind = self
+            .first_error()
+            .or(printed.as_ref().err())
+            .map(Fault::kind_of);
         kind.map_or(ExitCode::SUCCESS, |kind| ExitCode::from(kind.exit_code()))
     }
 
     /// Prints results to standard output. A usage error prints no JSON.
-    pub fn print_results(&self, format: Format) {
+    ///
+    /// # Errors
+    /// Where standard output cannot be written; that nobody reads it any more is none.
+    pub fn print_results(&self, format: Format) -> Result<()> {
+        match std::io::stdout().write_all(self.results(format).as_bytes()) {
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+                Err(error).context("writing the results to standard output")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn results(&self, format: Format) -> String {
         let usage = self.first_error().map(Fault::kind_of) == Some(Kind::Usage);
         match format {
-            Format::Json if usage || self.printed => {}
+            Format::Json if usage || self.printed => String::new(),
             Format::Json => {
                 let objects: Vec<_> = self
                     .entries
                     .iter()
                     .map(|entry| entry.object.as_str())
                     .collect();
-                println!("[{}]", objects.join(","));
+                format!("[{}]\n", objects.join(","))
             }
             Format::Text => {
                 let lines = self.entries.iter().filter_map(|entry| entry.text.as_ref());
-                lines.for_each(|text| println!("{text}"));
+                lines.map(|text| format!("{text}\n")).collect()
             }
         }
     }

@@ -1,6 +1,7 @@
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
+use super::claims::clashes;
 use super::{Context, Entry, Report, SERVICES_AT_ONCE, Services, Tagged};
 use crate::delivery::Records;
 use crate::error::Kind;
@@ -44,8 +45,16 @@ pub(super) struct Pushed {
 impl StagingTag {
     pub(crate) fn run(self, context: &Context) -> Result<Report> {
         let services = context.workspace.select(&self.services.names)?;
-        let entries = parallel::map(&services, SERVICES_AT_ONCE, |service| {
-            let pushed = staging_tag(context, service);
+        let orders: Vec<_> = services
+            .iter()
+            .copied()
+            .zip(clashes(context, &services))
+            .collect();
+        let entries = parallel::map(&orders, SERVICES_AT_ONCE, |(service, clash)| {
+            let pushed = match clash {
+                Some(fault) => Err(fault.clone().into()),
+                None => staging_tag(context, service),
+            };
             Entry::of_service(&service.package, pushed, |pushed| {
                 pushed.image.digest.to_string()
             })
@@ -66,7 +75,7 @@ fn push(context: &Context, service: &Service) -> Result<Pushed> {
     let (name, tag) = context
         .parameters
         .image(workspace, service, Environment::Staging)?;
-    let layout = image::layout(workspace, service)?;
+    let layout = image::layout(workspace, service);
     let not_built = || {
         Kind::NotFound
             .because(format!(
@@ -80,10 +89,10 @@ fn push(context: &Context, service: &Service) -> Result<Pushed> {
         return Err(not_built().into());
     }
     let _kept = layout.keep()?;
-    let digest = layout.resolve(&image::tag()?)?.with_context(not_built)?;
-    let manifest = layout.manifest(&digest)?.with_context(not_built)?;
+    let manifest = layout.tagged(&image::tag()?)?.with_context(not_built)?;
+    let digest = manifest.digest();
     let repository = context.registries.open(&name, Access::Push);
-    let outcome = if repository.resolve(&tag)? == Some(digest) {
+    let outcome = if repository.resolve(&tag)? == Some(digest) && repository.is_whole(&manifest)? {
         Outcome::Unchanged
     } else {
         copy_image(&layout, &*repository, &manifest)?;

@@ -37,7 +37,7 @@ impl Up {
     pub(crate) fn run(self, context: &Context) -> Result<Report> {
         let started = self.start_all(context)?;
         // Whoever waits for the URLs sees them now, not when the services end.
-        Report::new(started.iter().map(entry).collect()).print_results(context.format);
+        Report::new(started.iter().map(entry).collect()).print_results(context.format)?;
         process::expect_interrupt();
         running::wait_until_one_ends(started)
     }
@@ -63,32 +63,23 @@ impl Up {
             .join("up")
             .join(&service.package);
         let Some(environment) = self.environment else {
-            let layout = image::layout(&context.workspace, service)?;
-            let digest = layout.resolve(&image::tag()?)?;
-            let manifest = digest
-                .map(|digest| layout.manifest(&digest))
-                .transpose()?
-                .flatten();
+            let layout = image::layout(&context.workspace, service);
             let not_built = || {
                 let fault = format!("there is no image of {}", service.package);
                 Kind::NotFound
                     .because(fault)
                     .hint(Context::command("build", service))
             };
-            return image::unpack(&layout, &manifest.with_context(not_built)?, &folder);
+            let manifest = layout.tagged(&image::tag()?)?.with_context(not_built)?;
+            let _kept = layout.keep()?;
+            return image::unpack(&layout, &manifest, &folder);
         };
         let (name, tag) = context
             .parameters
             .image(&context.workspace, service, environment)?;
         let repository = context.registries.open(&name, Access::Pull);
-        let digest = repository.resolve(&tag)?;
-        let manifest = digest
-            .map(|digest| repository.manifest(&digest))
-            .transpose()?
-            .flatten();
-        let manifest = manifest.with_context(|| {
-            Kind::NotFound.because(format!("there is no image {}", name.tagged(&tag)))
-        })?;
+        let missing = || Kind::NotFound.because(format!("there is no image {}", name.tagged(&tag)));
+        let manifest = repository.tagged(&tag)?.with_context(missing)?;
         image::unpack(&*repository, &manifest, &folder)
     }
 

@@ -1,7 +1,6 @@
 //! The records of what an environment was last given.
 
 use std::env;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -13,6 +12,9 @@ use crate::error::Kind;
 use crate::files;
 use crate::oci::{Digest, RepositoryName, Tag};
 use crate::process;
+
+/// The bound of a record, in bytes; AWS allows image definitions 100 KB.
+const RECORD_BOUND: u64 = 100 * 1024;
 
 /// The folder with the records of one service in one environment.
 #[derive(Debug, Clone)]
@@ -140,7 +142,7 @@ fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
 }
 
 fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>> {
-    let bytes = match fs::read(path) {
+    let bytes = match files::read(path, RECORD_BOUND) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error).with_context(|| format!("reading {}", path.display())),

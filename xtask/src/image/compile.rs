@@ -97,16 +97,22 @@ fn in_clean_environment(cargo: Expression, workspace: &Workspace) -> Expression 
         .collect();
     let c_flags: Vec<_> = prefixes
         .iter()
-        .map(|(from, to)| format!("-ffile-prefix-map={from}={to}"))
+        .map(|(from, to)| shell_quoted(&format!("-ffile-prefix-map={from}={to}")))
         .collect();
     environment.push((
         "CARGO_ENCODED_RUSTFLAGS".into(),
         rust_flags.join("\x1f").into(),
     ));
     environment.push(("CFLAGS".into(), c_flags.join(" ").into()));
+    environment.push(("CC_SHELL_ESCAPED_FLAGS".into(), "1".into()));
     environment.push(("RUSTC_WRAPPER".into(), OsString::new()));
     environment.push(("CARGO_INCREMENTAL".into(), "0".into()));
     cargo.full_env(environment)
+}
+
+/// A word as a shell reads it back, whatever is in it.
+fn shell_quoted(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 fn is_passed_on(name: &str) -> bool {
@@ -156,16 +162,17 @@ fn executable(messages: &[u8], name: &str) -> Option<PathBuf> {
 /// Says what a host lacks that cannot compile for the target.
 fn explain(error: anyhow::Error, target: &str) -> anyhow::Error {
     let fault = Kind::Failed.because(format!("compiling for {target} failed"));
-    let hint = if has_standard_library(target) {
-        "see the compiler's messages above; where only the linker fails, this host has no C compiler for the target: build on Linux or in CodeBuild".to_owned()
-    } else {
-        format!("this toolchain has no standard library for the target: rustup target add {target}")
+    let hint = match has_standard_library(target) {
+        None => "this needs cargo and rustc in the PATH: install Rust with rustup".to_owned(),
+        Some(false) => format!("this toolchain has no standard library for the target: rustup target add {target}"),
+        Some(true) => "see the compiler's messages above; where only the linker fails, this host has no C compiler for the target: build on Linux or in CodeBuild".to_owned(),
     };
     error.context(fault.hint(hint))
 }
 
-fn has_standard_library(target: &str) -> bool {
+/// Whether the toolchain can compile for the target; `None` where there is no toolchain.
+fn has_standard_library(target: &str) -> Option<bool> {
     let line = CommandLine::new("rustc").args(["--print", "target-libdir", "--target", target]);
-    let folder = process::capture(&line, Path::new("."), |rustc| rustc.stderr_null());
-    folder.is_ok_and(|folder| Path::new(String::from_utf8_lossy(&folder).trim()).is_dir())
+    let folder = process::capture(&line, Path::new("."), |rustc| rustc.stderr_null()).ok()?;
+    Some(Path::new(String::from_utf8_lossy(&folder).trim()).is_dir())
 }

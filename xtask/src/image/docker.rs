@@ -28,32 +28,38 @@ pub(super) fn build(
     binary: &Path,
     workspace: &Workspace,
 ) -> Result<Manifest> {
-    let folder = workspace
-        .target_directory
-        .join("images")
-        .join(format!(".{}.context", recipe.service.package));
+    let images = workspace.target_directory.join("images");
+    let scratch = Scratch(images.join(format!(".{}.docker", recipe.service.package)));
     let dockerfile = dockerfile(workspace, recipe)?;
-    prepare_context(&folder, &dockerfile, binary)?;
-    let id = folder.with_extension("id");
-    process::succeed(&build_line(recipe, &dockerfile, &id), &folder, |docker| {
+    let (context, id, saved) = (
+        scratch.0.join("context"),
+        scratch.0.join("id"),
+        scratch.0.join("image.tar"),
+    );
+    prepare_context(&context, &dockerfile, binary)?;
+    process::succeed(&build_line(recipe, &dockerfile, &id), &context, |docker| {
         // An attestation would make an index of the image.
         docker.env("BUILDX_NO_DEFAULT_ATTESTATIONS", "1")
     })
     .map_err(explain)?;
-    let id_text = fs::read_to_string(&id).with_context(|| format!("reading {}", id.display()))?;
-    let saved = folder.with_extension("tar");
+    let id = fs::read_to_string(&id).with_context(|| format!("reading {}", id.display()))?;
     let line = CommandLine::new("docker")
         .args(["save", "--output"])
         .arg(&saved)
-        .arg(id_text.trim());
-    process::succeed(&line, &folder, |docker| docker)?;
-    let manifest =
-        take_in(layout, recipe, &saved).with_context(|| format!("reading {}", saved.display()));
-    for path in [&saved, &id] {
-        fs::remove_file(path).with_context(|| format!("removing {}", path.display()))?;
+        .arg(id.trim());
+    process::succeed(&line, &context, |docker| docker)?;
+    take_in(layout, recipe, &saved).with_context(|| format!("reading {}", saved.display()))
+}
+
+/// A folder for what nobody needs afterwards, however the build ends.
+struct Scratch(PathBuf);
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if let Err(error) = files::remove_folder(&self.0) {
+            crate::console::warn(format_args!("{error:#}"));
+        }
     }
-    files::remove_folder(&folder)?;
-    manifest
 }
 
 fn dockerfile(workspace: &Workspace, recipe: &Recipe<'_>) -> Result<PathBuf> {

@@ -1,6 +1,7 @@
 //! Unpacking an image, so that its service can run as a process.
 
 use std::fs;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -9,9 +10,9 @@ use serde::Deserialize;
 
 use super::layer;
 use crate::error::Kind;
-use crate::files;
+use crate::files::{self, FolderLock};
 use crate::oci::{Content, Descriptor, Manifest};
-use crate::registry::Repository;
+use crate::registry::{Repository, Verified};
 
 /// What an image says of how its service is started.
 #[derive(Debug, Deserialize)]
@@ -41,7 +42,14 @@ pub struct Unpacked {
     pub environment: Vec<(String, String)>,
 }
 
-/// Unpacks an image of `repository` into `folder`, which holds nothing else afterwards.
+/// The bound of a configuration, in bytes.
+const CONFIGURATION_BOUND: u64 = 4 * 1024 * 1024;
+
+/// Unpacks an image of `repository` below `folder`, where each image has a folder
+/// of its own: what runs from it is not disturbed by the next one.
+///
+/// # Errors
+/// Where a part is missing or not what its digest says, or the image is an index.
 pub fn unpack(repository: &dyn Repository, manifest: &Manifest, folder: &Path) -> Result<Unpacked> {
     let Content::Image { blobs } = manifest.content() else {
         let fault = format!(
@@ -53,22 +61,25 @@ pub fn unpack(repository: &dyn Repository, manifest: &Manifest, folder: &Path) -
             .hint("build the image here: `cargo xtask build`")
             .into());
     };
-    files::remove_folder(folder)?;
-    fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
     let (configuration, layers) = blobs
         .split_first()
         .context("the manifest has no configuration")?;
-    let configuration: Configuration =
-        serde_json::from_reader(repository.open_blob(configuration, 0)?)
-            .context("reading the image's configuration")?;
-    for layer in layers {
-        unpack_layer(repository, layer, folder)
-            .with_context(|| format!("unpacking the layer {}", layer.digest))?;
+    let root = folder.join(manifest.digest().hex());
+    let _lock = FolderLock::exclusive(folder)?;
+    if !root.is_dir() {
+        let partial = folder.join(".partial");
+        files::remove_folder(&partial)?;
+        fs::create_dir_all(&partial).with_context(|| format!("creating {}", partial.display()))?;
+        for layer in layers {
+            unpack_layer(repository, layer, &partial)
+                .with_context(|| format!("unpacking the layer {}", layer.digest))?;
+        }
+        fs::rename(&partial, &root).with_context(|| format!("creating {}", root.display()))?;
     }
-    let runtime = configuration.config;
+    let runtime = read_configuration(repository, configuration)?.config;
     let variables = runtime.env.iter().filter_map(|pair| pair.split_once('='));
     Ok(Unpacked {
-        root: folder.to_owned(),
+        root,
         command: runtime.entrypoint.into_iter().chain(runtime.cmd).collect(),
         environment: variables
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
@@ -76,20 +87,32 @@ pub fn unpack(repository: &dyn Repository, manifest: &Manifest, folder: &Path) -
     })
 }
 
+fn read_configuration(repository: &dyn Repository, blob: &Descriptor) -> Result<Configuration> {
+    let reader = Verified::new(repository.open_blob(blob, 0)?, blob.clone());
+    serde_json::from_reader(reader.take(CONFIGURATION_BOUND))
+        .context("reading the image's configuration")
+}
+
 fn unpack_layer(repository: &dyn Repository, blob: &Descriptor, folder: &Path) -> Result<()> {
-    let reader = repository.open_blob(blob, 0)?;
     if blob.media_type.ends_with("+zstd") {
         return Err(Kind::Failed
             .because("it is compressed with zstd")
             .hint("run the image with `docker run`")
             .into());
     }
-    let mut archive: tar::Archive<Box<dyn std::io::Read>> =
-        if blob.media_type.contains(layer::GZIP_SUFFIX) {
-            tar::Archive::new(Box::new(GzDecoder::new(reader)))
-        } else {
-            tar::Archive::new(Box::new(reader))
-        };
+    let mut reader = Verified::new(repository.open_blob(blob, 0)?, blob.clone());
+    if blob.media_type.contains(layer::GZIP_SUFFIX) {
+        extract(GzDecoder::new(&mut reader), folder)?;
+    } else {
+        extract(&mut reader, folder)?;
+    }
+    // What follows the archive counts for the digest as well.
+    io::copy(&mut reader, &mut io::sink())?;
+    Ok(())
+}
+
+fn extract(tar: impl Read, folder: &Path) -> Result<()> {
+    let mut archive = tar::Archive::new(tar);
     // Whoever starts the service owns its files: only root could give them away.
     archive.set_preserve_ownerships(false);
     Ok(archive.unpack(folder)?)

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::str::FromStr;
 
 use serde::{Serialize, Serializer};
@@ -36,6 +36,14 @@ pub enum Location {
 }
 
 impl RepositoryName {
+    /// The layout in `folder`, whatever its path has in it.
+    pub fn layout(folder: &Path) -> Self {
+        Self {
+            written: format!("{LAYOUT_SCHEME}{}", folder.display()),
+            location: Location::Layout(folder.to_owned()),
+        }
+    }
+
     /// What the name stands for.
     pub fn location(&self) -> &Location {
         &self.location
@@ -45,7 +53,7 @@ impl RepositoryName {
     #[must_use]
     pub fn below(mut self, folder: &Path) -> Self {
         if let Location::Layout(path) = &mut self.location {
-            *path = folder.join(&path);
+            *path = normalized(&folder.join(&path));
         }
         self
     }
@@ -64,6 +72,19 @@ impl RepositoryName {
     pub fn at(&self, digest: &Digest) -> String {
         format!("{self}@{digest}")
     }
+}
+
+/// The path without `.` and `..`, so that one folder has one name.
+fn normalized(path: &Path) -> PathBuf {
+    let mut normalized = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => drop(normalized.pop()),
+            other => normalized.push(other),
+        }
+    }
+    normalized
 }
 
 impl fmt::Display for RepositoryName {

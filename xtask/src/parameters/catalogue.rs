@@ -1,17 +1,20 @@
 //! `build/parameters.toml`: what every parameter is for, and its local value.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
 
 use crate::error::Kind;
+use crate::files;
 use crate::process;
 
 /// The file's path below the workspace's root.
 pub const FILE: &str = "build/parameters.toml";
+
+/// The bound of the file, in bytes.
+const FILE_BOUND: u64 = 4 * 1024 * 1024;
 
 /// What the file says of one parameter.
 #[derive(Debug, Clone, Deserialize)]
@@ -34,12 +37,16 @@ impl Catalogue {
     /// Reads the file of the workspace at `root`.
     pub fn read(root: &Path) -> Result<Self> {
         let path = root.join(FILE);
-        let text = fs::read_to_string(&path).with_context(|| {
-            Kind::Configuration.because(format!("{} cannot be read", path.display()))
-        })?;
-        let entries = toml::from_str(&text).with_context(|| {
-            Kind::Configuration.because(format!("{} is malformed", path.display()))
-        })?;
+        let text = files::read(&path, FILE_BOUND)
+            .and_then(|bytes| String::from_utf8(bytes).map_err(std::io::Error::other))
+            .with_context(|| {
+                Kind::Configuration.because(format!("{} cannot be read", path.display()))
+            })?;
+        let entries = toml::from_str(&text)
+            .map_err(|error| without_excerpt(&error, &text))
+            .with_context(|| {
+                Kind::Configuration.because(format!("{} is malformed", path.display()))
+            })?;
         Ok(Self(entries))
     }
 
@@ -53,12 +60,24 @@ impl Catalogue {
         self.0.keys().map(String::as_str)
     }
 
-    /// Whether the value of `name` is kept out of every output. A name that the
-    /// file does not list is judged by how such names end.
+    /// Whether the value of `name` is kept out of every output: where the file says
+    /// so, and where such names end like secrets.
     pub fn is_secret(&self, name: &str) -> bool {
-        match self.entry(name) {
-            Some(entry) => entry.secret,
-            None => process::is_secret(name),
-        }
+        process::is_secret(name) || self.entry(name).is_some_and(|entry| entry.secret)
     }
+
+    /// The names that the file calls secret.
+    pub fn secrets(&self) -> impl Iterator<Item = &str> {
+        let secret = self.0.iter().filter(|(_, entry)| entry.secret);
+        secret.map(|(name, _)| name.as_str())
+    }
+}
+
+/// Where and why the file is malformed, without the line itself: it may hold a secret.
+fn without_excerpt(error: &toml::de::Error, text: &str) -> anyhow::Error {
+    let before = error
+        .span()
+        .map_or("", |span| text.get(..span.start).unwrap_or(text));
+    let line = before.matches('\n').count() + 1;
+    anyhow::anyhow!("line {line}: {}", error.message())
 }

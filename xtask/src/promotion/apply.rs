@@ -107,11 +107,11 @@ pub fn commit_tag(tag: &Tag, manifest: &Manifest) -> Result<Option<Tag>, Fault> 
     let revision = manifest
         .annotation(annotation::REVISION)
         .unwrap_or_default();
-    let (commit, rest) = revision.split_at(revision.len().min(12));
-    if commit.len() < 12 || !commit.bytes().all(|b| b.is_ascii_hexdigit()) {
+    let commit = revision.get(..12).unwrap_or_default();
+    if commit.is_empty() || !commit.bytes().all(|b| b.is_ascii_hexdigit()) {
         return Ok(None);
     }
-    let dirty = if is_dirty(rest) { "-dirty" } else { "" };
+    let dirty = if is_dirty(revision) { "-dirty" } else { "" };
     tag.with_suffix(&format!("{commit}{dirty}")).map(Some)
 }
 
@@ -144,7 +144,7 @@ pub(super) fn move_tag(
                     "somebody else moved {reference}: it points at {found}, not at {}",
                     manifest.digest()
                 ))
-                .hint("look at what was released meanwhile, then promote again")
+                .hint("look at what was released meanwhile, then type the command again")
                 .into())
         }
     }

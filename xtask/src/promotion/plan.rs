@@ -6,9 +6,10 @@ use std::str::FromStr;
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
+use super::PREVIOUS;
 use super::apply::Place;
 use crate::error::{Fault, Kind};
-use crate::oci::{Digest, Manifest, annotation};
+use crate::oci::{Digest, Manifest, RepositoryName, annotation};
 use crate::workspace::{TagPolicy, is_dirty};
 
 /// What the caller wants of one service.
@@ -134,6 +135,10 @@ pub fn look(place: &Place<'_>, wish: &Wish) -> Result<Observation> {
 /// Decides what is to be done. Pure: the same wish and observation give the same plan.
 pub fn plan(place: &Place<'_>, wish: &Wish, seen: Observation) -> Result<Plan, Fault> {
     let reference = place.production.name().tagged(place.tag);
+    if wish.policy == TagPolicy::Moving {
+        // The next promotion keeps the displaced image under this name: it must fit from the start.
+        place.tag.with_suffix(PREVIOUS)?;
+    }
     let change = match seen.current {
         // Also with an expectation that no longer holds: a repeated command is done.
         Some(current) if current == wish.digest => Change::Nothing,
@@ -152,7 +157,7 @@ pub fn plan(place: &Place<'_>, wish: &Wish, seen: Observation) -> Result<Plan, F
             .hint("raise the version in the production tag's parameter"));
     }
     if let Some(manifest) = &seen.manifest {
-        check_origin(manifest, place)?;
+        check_origin(manifest, place.production.name())?;
     }
     Ok(Plan {
         digest: wish.digest,
@@ -180,11 +185,11 @@ fn check_expectation(
 
 /// An image from a tree with uncommitted changes cannot be built again from its
 /// commit: it does not leave this machine for production.
-fn check_origin(manifest: &Manifest, place: &Place<'_>) -> Result<(), Fault> {
+pub(super) fn check_origin(manifest: &Manifest, production: &RepositoryName) -> Result<(), Fault> {
     let revision = manifest
         .annotation(annotation::REVISION)
         .unwrap_or_default();
-    if is_dirty(revision) && !place.production.name().is_layout() {
+    if is_dirty(revision) && !production.is_layout() {
         return Err(Kind::Refused
             .because(format!(
                 "the image was built from uncommitted changes ({revision})"

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::PREVIOUS;
 use super::apply::move_tag;
+use super::plan::check_origin;
 use crate::error::Kind;
 use crate::oci::{Digest, Manifest, Tag, Target, annotation};
 use crate::registry::Repository;
@@ -23,6 +24,9 @@ pub struct RollbackPlan {
     /// The manifests of the two; `None` where the tag points at `digest` already.
     #[serde(skip)]
     manifests: Option<(Manifest, Manifest)>,
+    /// Where the displaced image is kept.
+    #[serde(skip)]
+    kept: Tag,
 }
 
 /// Looks at both tags and decides. Changes nothing.
@@ -38,13 +42,14 @@ pub fn plan_rollback(
             .hint("deploy the older image by its digest: write its task definition with repo@sha256:…")
             .into());
     }
+    let kept = tag.with_suffix(PREVIOUS)?;
     let reference = repository.name().tagged(tag);
     let current = repository
         .resolve(tag)?
         .with_context(|| not_there(&reference))?;
     let digest = target(repository, tag, to)?;
     if digest == current {
-        return unchanged(&reference, digest, to.is_some());
+        return unchanged(&reference, digest, to.is_some(), kept);
     }
     let wanted = repository
         .manifest(&digest)?
@@ -52,10 +57,12 @@ pub fn plan_rollback(
     let displaced = repository
         .manifest(&current)?
         .with_context(|| not_there(&repository.name().at(&current)))?;
+    check_origin(&wanted, repository.name())?;
     Ok(RollbackPlan {
         digest,
         previous: current,
         manifests: Some((wanted, displaced)),
+        kept,
     })
 }
 
@@ -74,12 +81,13 @@ fn target(repository: &dyn Repository, tag: &Tag, to: &RollbackTarget) -> Result
 
 /// The tag points there already: what a named target asks for is done, but a
 /// swap of two equal tags is not what anybody means.
-fn unchanged(reference: &str, digest: Digest, named: bool) -> Result<RollbackPlan> {
+fn unchanged(reference: &str, digest: Digest, named: bool, kept: Tag) -> Result<RollbackPlan> {
     if named {
         return Ok(RollbackPlan {
             digest,
             previous: digest,
             manifests: None,
+            kept,
         });
     }
     Err(Kind::NotFound
@@ -110,6 +118,6 @@ impl RollbackPlan {
             return Ok(());
         };
         move_tag(repository, tag, wanted, Some(self.previous))?;
-        repository.put_manifest(&Target::Tag(tag.with_suffix(PREVIOUS)?), displaced)
+        repository.put_manifest(&Target::Tag(self.kept.clone()), displaced)
     }
 }

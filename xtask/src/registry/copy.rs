@@ -1,13 +1,13 @@
 //! An image from one repository into another, with everything that belongs to it.
 
-use std::io::{self, Read};
+use std::io::Read;
 use std::sync::{LazyLock, Mutex, PoisonError};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 
-use super::{Content, Repository, broken_content};
+use super::{Content, Repository, Verified};
 use crate::error::Kind;
-use crate::oci::{Content as Refers, Descriptor, Digest, Hasher, Manifest, Target};
+use crate::oci::{Content as Refers, Descriptor, Digest, Manifest, Target};
 use crate::parallel::{self, Gate};
 
 /// How many blobs move at once, over all services. Each takes up to two of the
@@ -110,59 +110,5 @@ impl Content for Source<'_> {
     fn open(&self) -> Result<Box<dyn Read + Send + '_>> {
         let reader = self.repository.open_blob(self.blob, 0)?;
         Ok(Box::new(Verified::new(reader, self.blob.clone())))
-    }
-}
-
-/// Content that ends with an error where it is not what its descriptor says, so
-/// that the request that carries it breaks and nobody stores it.
-struct Verified<R> {
-    source: R,
-    blob: Descriptor,
-    hasher: Option<Hasher>,
-    length: u64,
-}
-
-impl<R: Read> Verified<R> {
-    fn new(source: R, blob: Descriptor) -> Self {
-        Self {
-            source,
-            blob,
-            hasher: Some(Hasher::new()),
-            length: 0,
-        }
-    }
-
-    fn check(&mut self) -> Result<()> {
-        let Some(hasher) = self.hasher.take() else {
-            return Ok(());
-        };
-        let found = hasher.finish();
-        if self.length != self.blob.size {
-            bail!(
-                "the blob {} has {} bytes, not {}",
-                self.blob.digest,
-                self.length,
-                self.blob.size
-            );
-        }
-        if found != self.blob.digest {
-            bail!("the blob {} has the digest {found}", self.blob.digest);
-        }
-        Ok(())
-    }
-}
-
-impl<R: Read> Read for Verified<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.source.read(buffer)?;
-        if let Some(hasher) = &mut self.hasher {
-            hasher.update(&buffer[..count]);
-        }
-        self.length += count as u64;
-        // The request ends with the last byte: the check cannot wait for the end.
-        if count == 0 || self.length >= self.blob.size {
-            self.check().map_err(broken_content)?;
-        }
-        Ok(count)
     }
 }

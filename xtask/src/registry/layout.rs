@@ -12,13 +12,16 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
 
-use super::{Content, Moved, Repository, content_error, referrers};
+use super::{Content, Moved, Repository, Verified, content_error, referrers};
 use crate::error::Kind;
 use crate::files::{self, FolderLock};
 use crate::oci::{
-    Content as Refers, Descriptor, Digest, Hasher, Location, MAX_MANIFEST_BYTES, Manifest,
-    MediaType, RepositoryName, Tag, Target, annotation,
+    Content as Refers, Descriptor, Digest, Hasher, MAX_MANIFEST_BYTES, Manifest, MediaType,
+    RepositoryName, Tag, Target, annotation,
 };
+
+/// The bound of `index.json`: a descriptor for each of some hundred thousand tags.
+const MAX_INDEX_BYTES: u64 = 64 * 1024 * 1024;
 
 const VERSION_FILE: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
 
@@ -84,12 +87,8 @@ impl Layout {
     }
 
     /// The layout in `folder` under the name `oci:folder`.
-    pub fn in_folder(folder: &Path) -> Result<Self> {
-        let name: RepositoryName = format!("oci:{}", folder.display()).parse()?;
-        let Location::Layout(folder) = name.location().clone() else {
-            bail!("{name} is no layout");
-        };
-        Ok(Self { name, folder })
+    pub fn in_folder(folder: &Path) -> Self {
+        Self::new(RepositoryName::layout(folder), folder.to_owned())
     }
 
     /// Keeps others from replacing the layout's content while it is read.
@@ -164,7 +163,7 @@ impl Layout {
 
     fn read_index(&self) -> Result<Option<Index>> {
         let path = self.index_path();
-        let bytes = match fs::read(&path) {
+        let bytes = match files::read(&path, MAX_INDEX_BYTES) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error).with_context(|| format!("reading {}", path.display())),
@@ -193,14 +192,20 @@ impl Layout {
             Refers::Index { manifests } => manifests,
         };
         for part in parts.iter().filter(|part| !part.is_foreign()) {
-            let path = self.blob_path(&part.digest);
-            let why = match path.metadata() {
-                Ok(data) if data.len() == part.size => continue,
-                Ok(data) => format!("has {} bytes where {} are due", data.len(), part.size),
-                Err(error) => format!("cannot be read: {error}"),
-            };
-            return Err(self.broken(manifest.digest(), format_args!("{} {why}", path.display())));
+            self.check_blob(part).map_err(|why| {
+                self.broken(
+                    manifest.digest(),
+                    format_args!("{}: {why}", self.blob_path(&part.digest).display()),
+                )
+            })?;
         }
+        Ok(())
+    }
+
+    /// Reads the blob to its end: a disk keeps its size where it loses its content.
+    fn check_blob(&self, blob: &Descriptor) -> io::Result<()> {
+        let file = File::open(self.blob_path(&blob.digest))?;
+        io::copy(&mut Verified::new(file, blob.clone()), &mut io::sink())?;
         Ok(())
     }
 
@@ -234,7 +239,7 @@ impl Repository for Layout {
 
     fn manifest(&self, digest: &Digest) -> Result<Option<Manifest>> {
         let path = self.blob_path(digest);
-        let bytes = match read_bounded(&path) {
+        let bytes = match files::read(&path, MAX_MANIFEST_BYTES as u64) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let index = self.read_index()?;
@@ -287,8 +292,14 @@ impl Repository for Layout {
     }
 
     fn has_blob(&self, blob: &Descriptor) -> Result<bool> {
-        let data = self.blob_path(&blob.digest).metadata();
-        Ok(data.is_ok_and(|data| data.len() == blob.size))
+        Ok(self.check_blob(blob).is_ok())
+    }
+
+    fn is_whole(&self, manifest: &Manifest) -> Result<bool> {
+        Ok(self
+            .manifest(&manifest.digest())
+            .is_ok_and(|found| found.is_some())
+            && self.check_references(manifest).is_ok())
     }
 
     fn open_blob(&self, blob: &Descriptor, offset: u64) -> Result<Box<dyn Read + Send + '_>> {
@@ -347,19 +358,6 @@ impl Repository for Layout {
     }
 }
 
-fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    File::open(path)?
-        .take(MAX_MANIFEST_BYTES as u64 + 1)
-        .read_to_end(&mut bytes)?;
-    if bytes.len() > MAX_MANIFEST_BYTES {
-        return Err(io::Error::other(
-            "it is larger than 4 MiB, the bound of a manifest",
-        ));
-    }
-    Ok(bytes)
-}
-
 fn open_partial(partial: &Path) -> io::Result<File> {
     let file = OpenOptions::new()
         .create(true)
@@ -392,7 +390,10 @@ fn fill(file: &mut File, blob: &Descriptor, content: &dyn Content) -> Result<()>
             }
         }
     }
-    let found = hasher.finish();
+    let (found, length) = (hasher.finish(), file.metadata()?.len());
+    if length != blob.size {
+        bail!("the content has {length} bytes, not {}", blob.size);
+    }
     if found != blob.digest {
         bail!("the content has the digest {found}, not {}", blob.digest);
     }

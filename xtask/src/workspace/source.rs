@@ -25,7 +25,7 @@ impl Source {
     /// Reads the commit from git, or, where the workspace is a source archive,
     /// from `CODEBUILD_RESOLVED_SOURCE_VERSION` and `SOURCE_DATE_EPOCH`.
     pub fn of(root: &Path) -> Result<Self> {
-        if root.join(".git").exists() {
+        if root.ancestors().any(|folder| folder.join(".git").exists()) {
             from_git(root).context("asking git for the commit")
         } else {
             from_environment()
@@ -58,24 +58,32 @@ pub fn is_dirty(revision: &str) -> bool {
 
 fn from_git(root: &Path) -> Result<Source> {
     let shell = process::shell(root)?;
-    let head = process::ask(cmd!(shell, "git log -1 --format=%H:%ct").ignore_stderr());
-    let head = head.map_err(|error| {
-        anyhow::Error::new(error).context(
-            Kind::Configuration
-                .because("git knows no commit here")
-                .hint("commit the sources: an image names the commit that it was built from"),
-        )
-    })?;
+    let head = process::ask(cmd!(shell, "git log -1 --format=%H:%ct")).map_err(unknown_commit)?;
     let (commit, seconds) = head
         .trim()
         .split_once(':')
         .context("git answered something else")?;
-    let status = process::ask(cmd!(shell, "git status --porcelain"))?;
+    let status = process::ask(cmd!(
+        shell,
+        "git status --porcelain --untracked-files=normal --ignore-submodules=none"
+    ))?;
     Ok(Source {
         commit: commit.to_owned(),
         dirty: !status.is_empty(),
         time: parse_time(seconds)?,
     })
+}
+
+/// Git has said why, on standard error.
+fn unknown_commit(error: xshell::Error) -> anyhow::Error {
+    let fault = if process::find("git").is_none() {
+        let fault = Kind::Failed.because("git is not installed");
+        fault.hint("install git: an image names the commit that it was built from")
+    } else {
+        let fault = Kind::Configuration.because("git names no commit");
+        fault.hint("see git's message above; where there is no commit yet, commit the sources: an image names its commit")
+    };
+    anyhow::Error::new(error).context(fault)
 }
 
 fn from_environment() -> Result<Source> {

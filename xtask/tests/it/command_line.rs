@@ -121,7 +121,7 @@ fn malformed_parameters_are_named_with_what_is_wrong() {
         (
             "BACKEND_IMAGE_TAG_PRODUCTION",
             "1.0.SNAPSHOT",
-            "every push to staging would be a release",
+            "each would displace the other's image",
         ),
         ("BACKEND_TESTED_DIGEST", "sha256:zz", "is not a digest"),
     ] {
@@ -132,14 +132,18 @@ fn malformed_parameters_are_named_with_what_is_wrong() {
 
 #[test]
 fn two_services_under_one_tag_are_refused() {
-    let sandbox = Sandbox::new().with(
-        "BACKEND_FOR_FRONTEND_IMAGE_REPO_NAME",
-        "oci:registry/backend",
-    );
+    let mut sandbox = Sandbox::new();
     sandbox.has_staged("one");
-    sandbox
-        .run(["promote"])
-        .fails(4, &["backend and backend-for-frontend would both be"]);
+    // Another name of the same folder.
+    sandbox.set(
+        "BACKEND_FOR_FRONTEND_IMAGE_REPO_NAME",
+        "oci:registry/../registry/backend",
+    );
+    for command in ["promote", "staging-tag"] {
+        sandbox
+            .run([command])
+            .fails(4, &["each would displace the other's image"]);
+    }
 }
 
 #[test]

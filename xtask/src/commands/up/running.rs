@@ -2,7 +2,8 @@
 
 use std::io::{BufRead as _, BufReader, PipeReader};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::sync::mpsc::{self, Sender};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
@@ -13,6 +14,9 @@ use crate::error::{Fault, Kind};
 use crate::image::Unpacked;
 use crate::process::{Background, CommandLine};
 use crate::workspace::Service;
+
+/// How long a service may take until it listens.
+const START_LIMIT: Duration = Duration::from_secs(60);
 
 /// A service that listens.
 pub(super) struct Started<'a> {
@@ -60,7 +64,7 @@ pub(super) fn start<'a>(
     let name = service.alias.clone();
     std::thread::spawn(move || relay(&name, output, &sender));
     // Without an address the channel ends with the output.
-    let address = listening.recv().map_err(|_| ended_early())?;
+    let address = listening.recv_timeout(START_LIMIT).map_err(not_listening)?;
     Ok(Started {
         service,
         address,
@@ -68,8 +72,16 @@ pub(super) fn start<'a>(
     })
 }
 
-fn ended_early() -> Fault {
-    Kind::Failed.because("it ended before it listened; its output is above")
+fn not_listening(error: RecvTimeoutError) -> Fault {
+    Kind::Failed.because(match error {
+        RecvTimeoutError::Disconnected => {
+            "it ended before it listened; its output is above".to_owned()
+        }
+        RecvTimeoutError::Timeout => format!(
+            "it did not say within {} s that it listens",
+            START_LIMIT.as_secs()
+        ),
+    })
 }
 
 /// Waits until a service ends, which none does by itself, and then ends the others.

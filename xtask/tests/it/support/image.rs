@@ -121,5 +121,5 @@ pub(crate) fn write_index(layout: &Layout) -> Manifest {
 
 /// The layout in `folder`.
 pub(crate) fn layout(folder: &Path) -> Layout {
-    Layout::in_folder(folder).unwrap()
+    Layout::in_folder(folder)
 }
