@@ -7,6 +7,7 @@
 mod copy;
 mod http;
 mod layout;
+mod read_ahead;
 mod referrers;
 mod verified;
 

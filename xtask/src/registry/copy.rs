@@ -2,9 +2,11 @@
 
 use std::io::Read;
 use std::sync::{LazyLock, Mutex, PoisonError};
+use std::thread::{self, Scope};
 
 use anyhow::{Context as _, Result};
 
+use super::read_ahead::read_ahead;
 use super::{Content, Repository, Verified};
 use crate::error::Kind;
 use crate::oci::{Content as Refers, Descriptor, Digest, Manifest, Target};
@@ -77,15 +79,15 @@ fn copy_blob(
         count(|copied| copied.mounted += 1);
         return Ok(());
     }
-    target
-        .write_blob(
+    let written = thread::scope(|scope| {
+        let content = Source {
+            repository: source,
             blob,
-            &Source {
-                repository: source,
-                blob,
-            },
-        )
-        .with_context(|| format!("copying the blob {} from {}", blob.digest, source.name()))?;
+            scope,
+        };
+        target.write_blob(blob, &content)
+    });
+    written.with_context(|| format!("copying the blob {} from {}", blob.digest, source.name()))?;
     count(|copied| copied.blobs += 1);
     Ok(())
 }
@@ -101,14 +103,17 @@ pub(super) fn require_manifest(source: &dyn Repository, digest: &Digest) -> Resu
 }
 
 /// A blob in the repository that it is copied from.
-struct Source<'a> {
-    repository: &'a dyn Repository,
-    blob: &'a Descriptor,
+struct Source<'scope, 'env> {
+    repository: &'scope dyn Repository,
+    blob: &'scope Descriptor,
+    /// The threads that read it while it is written.
+    scope: &'scope Scope<'scope, 'env>,
 }
 
-impl Content for Source<'_> {
+impl Content for Source<'_, '_> {
     fn open(&self) -> Result<Box<dyn Read + Send + '_>> {
         let reader = self.repository.open_blob(self.blob, 0)?;
-        Ok(Box::new(Verified::new(reader, self.blob.clone())))
+        let verified = Verified::new(reader, self.blob.clone());
+        Ok(read_ahead(self.scope, verified))
     }
 }

@@ -105,7 +105,7 @@ fn referrers_go_along_whatever_both_registries_know_of_them() {
         }
         stock.state.has_referrers = source_knows;
         let (source, target) = (Scripted::start(stock.state), empty(target_knows));
-        let ran = promote(&source, &target, image.digest(), "5");
+        let ran = promote(&source, &target, image.digest(), "60");
         assert_eq!(ran.code, Some(0), "{}", ran.stderr);
         assert_released(&source, &target, image.digest());
         target.with(|state| {
@@ -130,7 +130,7 @@ fn cosigns_tags_go_along() {
         (tag, attachment.digest())
     });
     let (source, target) = (Scripted::start(stock.state), empty(false));
-    let ran = promote(&source, &target, image.digest(), "5");
+    let ran = promote(&source, &target, image.digest(), "60");
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     assert_released(&source, &target, image.digest());
     for (tag, digest) in tags {
@@ -157,7 +157,7 @@ fn all_platforms_and_what_signs_one_of_them_go_along() {
     let signature = stock.referrer("signature", &child);
     stock.state.has_referrers = true;
     let (source, target) = (Scripted::start(stock.state), empty(true));
-    let ran = promote(&source, &target, index.digest(), "5");
+    let ran = promote(&source, &target, index.digest(), "60");
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     assert_released(&source, &target, index.digest());
     target.with(|state| {
@@ -176,7 +176,7 @@ fn a_blob_that_breaks_off_goes_on_where_it_stopped() {
         let (source, target) = (Scripted::start(stock.state), empty(false));
         let blobs = Matching::new("GET", layer(&image));
         source.script(blobs, When::Only(1), Fault::CutBody);
-        let ran = promote(&source, &target, image.digest(), "5");
+        let ran = promote(&source, &target, image.digest(), "60");
         assert_eq!(ran.code, Some(0), "{}", ran.stderr);
         assert_released(&source, &target, image.digest());
         let ranges = source.with(|state| state.ranges.clone());
@@ -200,13 +200,13 @@ fn a_copy_that_was_interrupted_sends_no_blob_twice() {
     let put = Matching::new("PUT", "/v2/released/manifests/1.0.RELEASE");
     let get = Matching::new("GET", layer(&image));
     source.script(get, When::Only(1), Fault::Silence);
-    promote(&source, &target, image.digest(), "1").fails(7, &["time limit"]);
+    promote(&source, &target, image.digest(), "3").fails(7, &["time limit"]);
     let sent = || target.with(|state| state.repository("released").blobs.len());
     assert_eq!(sent(), 1, "the configuration is there");
     target.script(put, When::Only(1), Fault::Silence);
-    promote(&source, &target, image.digest(), "1").fails(7, &["time limit"]);
+    promote(&source, &target, image.digest(), "3").fails(7, &["time limit"]);
     assert_eq!(sent(), 2);
-    let ran = promote(&source, &target, image.digest(), "5");
+    let ran = promote(&source, &target, image.digest(), "60");
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     assert_released(&source, &target, image.digest());
     let uploads = target.asked();
@@ -223,7 +223,7 @@ fn a_blob_that_is_not_what_it_should_be_is_not_stored() {
     let (source, target) = (Scripted::start(stock.state), empty(false));
     let get = Matching::new("GET", layer(&image));
     source.script(get, When::From(1), Fault::OtherBytes);
-    promote(&source, &target, image.digest(), "5").fails(1, &["the blob sha256:"]);
+    promote(&source, &target, image.digest(), "60").fails(1, &["the blob sha256:"]);
     assert_eq!(target.with(|state| state.tag("released", TAG)), None);
     assert!(target.with(|state| state.repository("released").manifests.is_empty()));
 }

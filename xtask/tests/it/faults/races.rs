@@ -21,7 +21,7 @@ fn production(registry: &Scripted) -> Option<xtask::oci::Digest> {
 
 fn promote(sandbox: &Sandbox, digest: xtask::oci::Digest, more: &[&str]) -> Ran {
     let digest = digest.to_string();
-    let arguments = ["--timeout", "10", "promote", "backend", "--digest", &digest];
+    let arguments = ["--timeout", "60", "promote", "backend", "--digest", &digest];
     sandbox.run(arguments.iter().chain(more))
 }
 
@@ -217,7 +217,7 @@ fn where_one_service_of_several_fails_each_is_told_and_the_next_run_finishes() {
     let sandbox = many(&registry, 3);
     let put = Matching::new("PUT", format!("/v2/service-000/manifests/{TAG}"));
     registry.script(put, When::From(1), Fault::Close);
-    let ran = sandbox.run(["--timeout", "1", "promote"]);
+    let ran = sandbox.run(["--timeout", "5", "promote"]);
     let apart = "promoted: service-001, service-002; not promoted: service-000";
     ran.fails(7, &[apart, "error: promoting service-000"]);
     assert_eq!(ran.stdout.lines().count(), 2);

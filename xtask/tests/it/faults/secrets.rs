@@ -11,10 +11,14 @@ use crate::support::scripted::{Answer, Fault, Matching, Scripted, When};
 use crate::support::{Ran, Sandbox};
 
 fn promote(sandbox: &Sandbox) -> Ran {
+    promote_within(sandbox, "60")
+}
+
+fn promote_within(sandbox: &Sandbox, limit: &str) -> Ran {
     let digest = STOCK.new.to_string();
     sandbox.run([
         "--timeout",
-        "2",
+        limit,
         "promote",
         "backend",
         "--digest",
@@ -91,7 +95,7 @@ fn the_password_goes_to_the_registrys_own_realm_or_to_one_that_the_user_names() 
     assert_eq!(registry.asked().len(), 1);
     assert_eq!(registry.with(|state| state.authorizations.clone()), [""; 0]);
     sandbox.set("DOCKER_TOKEN_REALM", "localhost");
-    promote(&sandbox);
+    promote_within(&sandbox, "2");
     assert!(
         registry
             .asked()
@@ -133,7 +137,8 @@ fn a_helper_that_hangs_is_ended_with_the_time_limit() {
         let registry = Scripted::start(STOCK.state());
         let sandbox = with_helper(&registry, script);
         let since = Instant::now();
-        promote(&sandbox).fails(7, &["docker-credential-test", "did not answer within"]);
+        promote_within(&sandbox, "2")
+            .fails(7, &["docker-credential-test", "did not answer within"]);
         let took = since.elapsed();
         assert!(took < Duration::from_secs(8), "{script}: {took:?}");
     }
