@@ -14,6 +14,10 @@ use crate::process::{self, CommandLine};
 /// The variable that tells the tests where the images of the services are.
 const IMAGES_VARIABLE: &str = "XTASK_TEST_IMAGES";
 
+/// The program with the AWS SDK and what it says to the tool. They are compiled for
+/// themselves, and tested through the tool.
+pub(super) const PARAMETER_STORE: [&str; 2] = ["parameter-store", "parameter-store-protocol"];
+
 /// Run every test
 ///
 /// Installs what the tests need first, on Debian as root; elsewhere it names the
@@ -140,9 +144,12 @@ fn left_out(ready: &[&Part]) -> Vec<&'static str> {
         .collect()
 }
 
-fn services(context: &Context) -> Vec<&str> {
+/// The packages that are not the tool's.
+pub(super) fn services(context: &Context) -> Vec<&str> {
     let packages = context.workspace.packages.iter().map(String::as_str);
-    packages.filter(|package| *package != "xtask").collect()
+    packages
+        .filter(|package| *package != "xtask" && !PARAMETER_STORE.contains(package))
+        .collect()
 }
 
 fn cannot_run(part: &Part) -> Entry {
