@@ -87,7 +87,7 @@ impl Cli {
             Command::ImageDefinitions(command) => command.run(&context),
             Command::Pipeline(command) => command.run(&context),
             Command::Params(command) => command.run(&context),
-            Command::Setup(command) => command.run(),
+            Command::Setup(command) => command.run(&context),
             Command::Test(command) => command.run(&context),
             Command::Ci(command) => command.run(&context),
         }
