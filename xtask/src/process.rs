@@ -8,17 +8,22 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Output;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use duct::{Expression, Handle};
+use serde::Deserialize;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use xshell::Shell;
 
 use crate::console;
 use crate::error::Kind;
+
+/// Whether the terminal does not echo what is typed, which would outlive this process.
+static ECHO_IS_OFF: AtomicBool = AtomicBool::new(false);
 
 /// The children that run now.
 static RUNNING: Mutex<Vec<Arc<Handle>>> = Mutex::new(Vec::new());
@@ -35,6 +40,10 @@ pub fn end_on_interrupt() -> Result<()> {
             for child in running().iter() {
                 // A child that has just ended by itself is what was wanted.
                 let _ = child.kill();
+            }
+            if ECHO_IS_OFF.load(Ordering::SeqCst) {
+                // There is nobody left to tell that the terminal stays dumb.
+                let _ = echo(true);
             }
             console::error(&Kind::Interrupted.because("interrupted").into());
             std::process::exit(Kind::Interrupted.exit_code().into());
@@ -58,6 +67,26 @@ pub fn user() -> Option<String> {
         .ignore_stderr()
         .read()
         .ok()
+}
+
+/// Asks for a line on the terminal, which does not show what is typed.
+pub fn ask_without_echo(question: &str) -> Result<String> {
+    echo(false)?;
+    console::note(question);
+    let mut line = String::new();
+    let read = std::io::stdin().read_line(&mut line);
+    echo(true)?;
+    read.context("reading from the terminal")?;
+    Ok(line)
+}
+
+fn echo(on: bool) -> Result<()> {
+    ECHO_IS_OFF.store(!on, Ordering::SeqCst);
+    let setting = if on { "echo" } else { "-echo" };
+    duct::cmd!("stty", setting)
+        .run()
+        .with_context(|| format!("`stty {setting}` failed"))?;
+    Ok(())
 }
 
 /// A command line: a program with its arguments.
@@ -150,9 +179,18 @@ pub fn capture(
 /// Runs a command with `input` on its standard input, keeps both its outputs and
 /// ends it after `limit`. Neither the input nor the outputs are shown.
 pub fn converse(line: &CommandLine, input: &[u8], limit: Duration) -> Result<Output> {
+    converse_in(line, input, limit, |expression| expression)
+}
+
+/// Like [`converse`], with a prepared environment.
+pub fn converse_in(
+    line: &CommandLine,
+    input: &[u8],
+    limit: Duration,
+    prepare: impl FnOnce(Expression) -> Expression,
+) -> Result<Output> {
     console::detail(format_args!("$ {line}"));
-    let expression = line
-        .expression(Path::new("."))
+    let expression = prepare(line.expression(Path::new(".")))
         .stdin_bytes(input)
         .stdout_capture()
         .stderr_capture();
@@ -195,6 +233,31 @@ fn is_leaked(name: &str) -> bool {
         "RUST_RECURSION_COUNT",
     ];
     names.contains(&name) || prefixes.iter().any(|prefix| name.starts_with(prefix))
+}
+
+/// The path of the binary `name` in Cargo's messages (The Cargo Book, "JSON messages").
+pub fn executable(messages: &[u8], name: &str) -> Option<PathBuf> {
+    #[derive(Deserialize)]
+    struct Message {
+        reason: String,
+        executable: Option<PathBuf>,
+        target: Option<Target>,
+    }
+    #[derive(Deserialize)]
+    struct Target {
+        name: String,
+    }
+    let lines = messages.split(|byte| *byte == b'\n');
+    let artifacts = lines.filter_map(|line| serde_json::from_slice::<Message>(line).ok());
+    artifacts
+        .filter(|message| message.reason == "compiler-artifact")
+        .filter(|message| {
+            message
+                .target
+                .as_ref()
+                .is_some_and(|target| target.name == name)
+        })
+        .find_map(|message| message.executable)
 }
 
 /// Where `program` is, looked up as a shell does.
