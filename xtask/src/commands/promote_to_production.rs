@@ -293,7 +293,11 @@ fn digest_in_staging(context: &Context, service: &Service, place: &Place<'_>) ->
 }
 
 /// Staging and production need different tags where they share a repository.
-fn refuse_staging_tag(context: &Context, service: &Service, production: &Tag) -> Result<()> {
+pub(super) fn refuse_staging_tag(
+    context: &Context,
+    service: &Service,
+    production: &Tag,
+) -> Result<()> {
     let parameter = service.tag_parameter(Environment::Staging);
     let staging: Option<Tag> = context.parameters.parse_if_set(&parameter)?;
     if staging.as_ref() == Some(production) {

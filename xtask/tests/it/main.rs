@@ -14,5 +14,6 @@ mod command_line;
 mod layout;
 mod support;
 mod with_docker;
+mod with_moto;
 mod with_registry;
 mod with_skopeo;
