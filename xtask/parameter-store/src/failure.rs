@@ -8,7 +8,7 @@ use parameter_store_protocol::{Class, Failure};
 /// signatures are no modelled errors of the calls: the code is what tells them apart
 /// (AWS Systems Manager API Reference, "Common Errors").
 pub(crate) struct Refusal {
-    pub(crate) code: Option<String>,
+    code: Option<String>,
     status: Option<u16>,
     said: String,
 }

@@ -84,11 +84,13 @@ pub(super) fn install(context: &Context) -> Result<()> {
         install_packages(&packages)?;
     }
     let lacking = PARTS.iter().flat_map(|part| part.tools);
-    let mut lacking = lacking.filter(|tool| !tool.is_installed(&tools));
-    if process::find("python3").is_none() {
-        return Ok(());
+    for tool in lacking.filter(|tool| !tool.is_installed(&tools)) {
+        // The parts that need it say by name that they cannot run; others can.
+        if let Err(error) = tool.install(&tools) {
+            console::error(&error);
+        }
     }
-    lacking.try_for_each(|tool| tool.install(&tools))
+    Ok(())
 }
 
 /// On Debian and its relatives, as root. Elsewhere it names the command.

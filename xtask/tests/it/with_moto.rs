@@ -6,6 +6,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use serde_json::json;
 
@@ -191,6 +192,49 @@ fn a_secret_shows_up_nowhere() {
     for path in own {
         assert_no_file_has(CANARY, &path);
     }
+}
+
+#[test]
+fn the_program_does_not_get_the_secrets_of_the_environment() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let environments = Arc::clone(&seen);
+    let endpoint = Endpoint::start(move |_, call| {
+        // The program waits for this answer.
+        environments
+            .lock()
+            .unwrap()
+            .extend(environments_of("/parameter-store"));
+        call.all_found("value")
+    });
+    let sandbox = tiny::workspace()
+        .with_parameter_store(endpoint.address())
+        .with("DOCKER_PASSWORD", CANARY)
+        .with("MARK", endpoint.address());
+    sandbox.ok(ssm(&["params", "list"]));
+    let seen = seen.lock().unwrap();
+    let mark = format!("MARK={}\0", endpoint.address());
+    let mut own = seen
+        .iter()
+        .filter(|variables| variables.contains(&mark))
+        .peekable();
+    assert!(own.peek().is_some());
+    assert!(own.all(|variables| !variables.contains(CANARY)));
+}
+
+/// The environments of the processes of this program, each variable ended by a zero.
+fn environments_of(program: &str) -> Vec<String> {
+    let processes = fs::read_dir("/proc")
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let text = |path| String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).into_owned();
+    processes
+        .filter(|process| {
+            text(process.join("cmdline"))
+                .trim_end_matches('\0')
+                .ends_with(program)
+        })
+        .map(|process| text(process.join("environ")))
+        .collect()
 }
 
 /// Reads the command lines of all processes until told to stop; gives the first
@@ -416,7 +460,24 @@ fn a_hierarchy_needs_a_leading_slash() {
         .fails(4, &["backend/user", "fully qualified name"]);
 }
 
-/// Answers as Parameter Store, as a container's and as an instance's metadata do.
+const PROFILES: &str = "\
+[profile delivery]
+region = ap-northeast-1
+[profile signed-in]
+region = ap-northeast-1
+sso_session = delivery
+sso_account_id = 123456789012
+sso_role_name = delivery
+[sso-session delivery]
+sso_region = ap-northeast-1
+sso_start_url = https://example.awsapps.com/start
+";
+
+/// Where `aws sso login` leaves the token of the session `delivery`, by the SHA-1 of
+/// that name.
+const SSO_TOKEN: &str = "home/.aws/sso/cache/391cb1e07c5f1f4e3000e0fd125802c7a9b1dc96.json";
+
+/// Answers as Parameter Store, SSO, and the metadata of a container and an instance do.
 fn answer_as_a_host(call: &Call) -> Reply {
     let role = "/latest/meta-data/iam/security-credentials";
     let path = call.action.split(' ').next_back().unwrap();
@@ -424,6 +485,13 @@ fn answer_as_a_host(call: &Call) -> Reply {
         "GetParameters" => call.all_found("value"),
         "/latest/api/token" => Reply::Text(200, "token"),
         "/latest/meta-data/placement/region" => Reply::Text(200, "ap-northeast-1"),
+        _ if path.starts_with("/federation/credentials") => Reply::Json(
+            200,
+            json!({ "roleCredentials": {
+                "accessKeyId": "tester", "secretAccessKey": "secret", "sessionToken": "token",
+                "expiration": 32_500_000_000_000_u64,
+            } }),
+        ),
         _ if path.trim_end_matches('/') == role => Reply::Text(200, "role"),
         _ => Reply::Json(
             200,
@@ -437,8 +505,12 @@ fn answer_as_a_host(call: &Call) -> Reply {
 }
 
 #[test]
-fn credentials_come_from_a_profile_a_container_or_an_instance() {
+fn credentials_come_from_a_profile_sso_a_container_or_an_instance() {
     let profile: &[(&str, &str)] = &[("AWS_PROFILE", "delivery")];
+    let sso = &[
+        ("AWS_PROFILE", "signed-in"),
+        ("AWS_ENDPOINT_URL_SSO", "ENDPOINT"),
+    ];
     let container = &[
         ("AWS_REGION", "ap-northeast-1"),
         ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "ENDPOINT/container"),
@@ -447,13 +519,15 @@ fn credentials_come_from_a_profile_a_container_or_an_instance() {
         ("AWS_EC2_METADATA_DISABLED", "false"),
         ("AWS_EC2_METADATA_SERVICE_ENDPOINT", "ENDPOINT"),
     ];
-    for variables in [profile, container, instance] {
+    for variables in [profile, sso, container, instance] {
         let endpoint = Endpoint::start(|_, call| answer_as_a_host(call));
         let sandbox = tiny::workspace().with_parameter_store(endpoint.address());
-        sandbox.write(
-            "home/.aws/config",
-            "[profile delivery]\nregion = ap-northeast-1\n",
-        );
+        sandbox.write("home/.aws/config", PROFILES);
+        let token = json!({
+            "accessToken": "token", "expiresAt": "2999-02-03T04:05:06Z",
+            "region": "ap-northeast-1", "startUrl": "https://example.awsapps.com/start",
+        });
+        sandbox.write(SSO_TOKEN, token.to_string());
         sandbox.write(
             "home/.aws/credentials",
             "[delivery]\naws_access_key_id = tester\naws_secret_access_key = secret\n",
@@ -527,6 +601,11 @@ fn without_region_or_credentials_the_steps_that_were_tried_are_named() {
             "hint: `export AWS_REGION=",
         ],
     );
+    sandbox.write("home/.aws/config", PROFILES);
+    let mut command = sandbox.command(ssm(&["params", "check"]));
+    command.env_remove("AWS_ACCESS_KEY_ID");
+    let ran = Ran::from(command.env("AWS_PROFILE", "signed-in").output().unwrap());
+    ran.fails(6, &["hint: `aws sso login --profile signed-in`"]);
     let mut command = sandbox.command(ssm(&["params", "check"]));
     let command = command.env_remove("AWS_ACCESS_KEY_ID");
     let ran = Ran::from(
