@@ -52,6 +52,18 @@ fn the_pipeline_runs_with_what_was_put_from_the_local_file() {
 }
 
 #[test]
+fn the_server_must_be_who_it_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let moto = Moto::with_certificate(folder.path());
+    let mut sandbox = tiny::workspace().with_parameter_store(moto.address());
+    let list = ssm(&["params", "list", "--timeout", "2"]);
+    sandbox.run(&list).fails(7, &[]);
+    let certificate = folder.path().join("certificate.pem");
+    sandbox.set("SSL_CERT_FILE", certificate.display().to_string());
+    sandbox.ok(ssm(&["params", "list"]));
+}
+
+#[test]
 fn what_exists_is_overwritten_where_that_is_said() {
     let moto = Moto::start();
     let sandbox = Sandbox::new().with_parameter_store(moto.address());

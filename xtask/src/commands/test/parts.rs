@@ -45,8 +45,8 @@ pub(crate) const PARTS: [Part; 4] = [
     Part {
         name: "moto",
         filter: "with_moto::",
-        programs: &["python3", "script"],
-        packages: &["python3-venv", "bsdutils"],
+        programs: &["python3", "openssl", "script"],
+        packages: &["python3-venv", "openssl", "bsdutils"],
         tools: &[PythonTool {
             program: "moto_server",
             package: "moto",

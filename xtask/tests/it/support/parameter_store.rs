@@ -1,6 +1,7 @@
 //! Parameter Store for tests: moto's server, and an endpoint that answers what it is
 //! told to, for what moto does not refuse.
 
+use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
@@ -9,7 +10,7 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
-use super::{Ran, Sandbox};
+use super::{Ran, Sandbox, output_of};
 
 /// moto's server on a free port, with nothing in it.
 pub(crate) struct Moto {
@@ -20,9 +21,36 @@ pub(crate) struct Moto {
 impl Moto {
     /// Starts the server. It is up when it says where it listens.
     pub(crate) fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// A server that speaks TLS alone, with a new certificate and its key in `folder`.
+    pub(crate) fn with_certificate(folder: &Path) -> Self {
+        let (key, certificate) = (folder.join("key.pem"), folder.join("certificate.pem"));
+        output_of(
+            Command::new("openssl")
+                .args([
+                    "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+                ])
+                .args([
+                    "-subj",
+                    "/CN=store",
+                    "-addext",
+                    "subjectAltName=IP:127.0.0.1",
+                ])
+                .args(["-addext", "basicConstraints=critical,CA:FALSE"])
+                .args([OsStr::new("-keyout"), key.as_os_str()])
+                .args([OsStr::new("-out"), certificate.as_os_str()]),
+        );
+        let certificate = certificate.to_str().unwrap();
+        Self::start_with(&["--ssl", "-c", certificate, "-k", key.to_str().unwrap()])
+    }
+
+    fn start_with(arguments: &[&str]) -> Self {
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
         let mut process = Command::new(target.join("python/bin/moto_server"))
             .args(["--port", "0"])
+            .args(arguments)
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
