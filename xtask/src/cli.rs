@@ -50,7 +50,7 @@ pub struct Global {
     /// Where parameters come from
     #[arg(long, global = true, value_enum, value_name = "SOURCE", default_value_t = SourceChoice::Auto)]
     pub parameters: SourceChoice,
-    /// How long the command may wait for registries
+    /// How long the command may wait for registries and Parameter Store
     #[arg(long, global = true, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub timeout: u64,
     /// Tell more
@@ -106,7 +106,7 @@ impl Cli {
             Command::Pipeline(command) => command.run(&context),
             Command::Up(command) => command.run(&context),
             Command::Params(command) => command.run(&context),
-            Command::Setup(command) => command.run(),
+            Command::Setup(command) => command.run(&context),
             Command::Test(command) => command.run(&context),
             Command::Ci(command) => command.run(&context),
         }

@@ -56,8 +56,8 @@ impl Context {
     pub fn new(global: Global) -> Result<Self> {
         let folder = env::current_dir().context("finding the current folder")?;
         let workspace = Workspace::containing(&folder)?;
-        let parameters = Arc::new(Parameters::open(global.parameters, &workspace)?);
         let limit = Duration::from_secs(global.timeout);
+        let parameters = Arc::new(Parameters::open(global.parameters, &workspace, limit)?);
         Ok(Self {
             registries: Registries::new(Arc::clone(&parameters), limit),
             parameters,

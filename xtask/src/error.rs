@@ -88,6 +88,15 @@ impl Fault {
         self
     }
 
+    /// `error` with its causes in one message, for whoever needs to keep or repeat it.
+    pub fn summary_of(error: &anyhow::Error) -> Self {
+        Self {
+            kind: Self::kind_of(error),
+            message: format!("{error:#}"),
+            hints: Self::hints_of(error).to_vec(),
+        }
+    }
+
     /// The fault that `error` carries, the outermost where there are several.
     pub fn of(error: &anyhow::Error) -> Option<&Self> {
         error.downcast_ref()

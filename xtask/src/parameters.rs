@@ -6,6 +6,7 @@
 
 mod catalogue;
 mod needed;
+mod store;
 mod value;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use std::env;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
@@ -23,6 +25,8 @@ use crate::process;
 use crate::workspace::{Environment, Service, Workspace};
 pub use catalogue::{Catalogue, FILE};
 pub use needed::{Form, Needed, needed, service_dns_variable};
+pub use parameter_store_protocol::{NewParameter, Write};
+use store::Store;
 pub use value::{Origin, Value};
 
 /// Where parameters come from, as `--parameters` takes it.
@@ -47,29 +51,39 @@ pub fn in_codebuild() -> bool {
 pub struct Parameters {
     source: SourceChoice,
     catalogue: Catalogue,
+    /// What the delivery uses, then what only the catalogue has.
+    needed: Vec<Needed>,
+    store: Store,
     /// What was used already, so that each origin is told once.
     told: Mutex<BTreeMap<String, Origin>>,
 }
 
 impl Parameters {
-    /// The parameters of `workspace` from `choice`.
-    pub fn open(choice: SourceChoice, workspace: &Workspace) -> Result<Self> {
+    /// The parameters of `workspace` from `choice`. Parameter Store is asked when the
+    /// first value is, and gets `limit` to answer.
+    pub fn open(choice: SourceChoice, workspace: &Workspace, limit: Duration) -> Result<Self> {
         let source = match choice {
             SourceChoice::Auto if in_codebuild() => SourceChoice::Env,
             SourceChoice::Auto => SourceChoice::Local,
             other => other,
         };
-        if source == SourceChoice::Ssm {
-            return Err(Kind::Configuration
-                .because("Parameter Store cannot be read yet")
-                .hint("export the parameters and use --parameters env")
-                .into());
-        }
         let catalogue = Catalogue::read(&workspace.root)?;
         process::hide(catalogue.secrets());
+        let needed = with_optional(needed(workspace), &catalogue);
+        let names = needed.iter().map(|needed| needed.name.clone());
+        let (secret, open): (Vec<_>, Vec<_>) = names.partition(|name| catalogue.is_secret(name));
+        let to_read = secret.iter().chain(&open);
+        let to_read = to_read.filter(|name| env::var_os(name).is_none()).cloned();
         Ok(Self {
+            store: Store::new(
+                to_read.collect(),
+                secret,
+                workspace.target_directory.clone(),
+                limit,
+            ),
             source,
             catalogue,
+            needed,
             told: Mutex::default(),
         })
     }
@@ -77,6 +91,24 @@ impl Parameters {
     /// What every parameter is for.
     pub fn catalogue(&self) -> &Catalogue {
         &self.catalogue
+    }
+
+    /// Every parameter of the workspace: what the delivery uses, then what only the
+    /// catalogue has.
+    pub fn needed(&self) -> &[Needed] {
+        &self.needed
+    }
+
+    /// Whether `needed` must be there: what may be missing elsewhere may not be in
+    /// Parameter Store, where the buildspecs name it.
+    pub fn demands(&self, needed: &Needed) -> bool {
+        !needed.optional || (needed.in_buildspecs && self.source == SourceChoice::Ssm)
+    }
+
+    /// Writes parameters into Parameter Store, whatever the source is; gives the new
+    /// version of each, or why it was not written.
+    pub fn put(&self, write: Write) -> Result<BTreeMap<String, Result<i64, Fault>>> {
+        self.store.put(write)
     }
 
     /// The value of `name`, or `None` where no source has it. An empty value is
@@ -97,6 +129,7 @@ impl Parameters {
         self.find(name)?.ok_or_else(|| {
             let place = match self.source {
                 SourceChoice::Env => "the environment",
+                SourceChoice::Ssm => "the environment or Parameter Store",
                 _ => "the environment or build/parameters.toml",
             };
             Kind::Configuration
@@ -146,28 +179,42 @@ impl Parameters {
                     .into());
             }
         }
-        let local = match self.source {
-            SourceChoice::Local => self
-                .catalogue
-                .entry(name)
-                .and_then(|entry| entry.local.clone()),
-            _ => None,
-        };
-        Ok(local.map(|text| self.value(name, text, Origin::File)))
+        match self.source {
+            SourceChoice::Local => {
+                let entry = self.catalogue.entry(name);
+                let local = entry.and_then(|entry| entry.local.clone());
+                Ok(local.map(|text| self.value(name, text, Origin::File)))
+            }
+            SourceChoice::Ssm => {
+                let stored = self.store.get(name)?;
+                Ok(stored.map(|stored| {
+                    let origin = Origin::Store {
+                        version: stored.version,
+                        encrypted: stored.encrypted,
+                    };
+                    self.value(name, stored.value, origin)
+                }))
+            }
+            SourceChoice::Env | SourceChoice::Auto => Ok(None),
+        }
     }
 
     fn value(&self, name: &str, text: String, origin: Origin) -> Value {
-        Value::new(text, origin, self.catalogue.is_secret(name))
+        let encrypted = matches!(
+            origin,
+            Origin::Store {
+                encrypted: true,
+                ..
+            }
+        );
+        Value::new(text, origin, encrypted || self.catalogue.is_secret(name))
     }
 
     fn parse_value<T: FromStr<Err = Fault>>(&self, name: &str, value: &Value) -> Result<T> {
-        value.expose().parse::<T>().with_context(|| {
-            Kind::Configuration
-                .because(format!(
-                    "the parameter {name} ({}) is malformed",
-                    value.origin()
-                ))
-                .hint(self.line_to_add(name))
+        let parsed = value.expose().parse::<T>();
+        parsed.with_context(|| match value.origin() {
+            origin @ Origin::Store { .. } => malformed(name, origin),
+            origin => malformed(name, origin).hint(self.line_to_add(name)),
         })
     }
 
@@ -183,6 +230,7 @@ impl Parameters {
             SourceChoice::Env => format!(
                 "add `{name}: {name}` to the buildspec's env.parameter-store, or `export {name}=…`"
             ),
+            SourceChoice::Ssm => how_to_put(name),
             _ => format!("add to {FILE}: [{name}] with `local = \"…\"`, or `export {name}=…`"),
         }
     }
@@ -195,4 +243,30 @@ impl fmt::Debug for Parameters {
             .field("source", &self.source)
             .finish_non_exhaustive()
     }
+}
+
+/// What is said of a value that has not the form of its parameter.
+pub fn malformed(name: &str, origin: Origin) -> Fault {
+    let fault =
+        Kind::Configuration.because(format!("the parameter {name} ({origin}) is malformed"));
+    match origin {
+        Origin::Store { .. } => fault.hint(format!("{} --overwrite", how_to_put(name))),
+        _ => fault,
+    }
+}
+
+/// The command that sets `name` in Parameter Store.
+fn how_to_put(name: &str) -> String {
+    format!("cargo xtask params put {name}")
+}
+
+/// Adds the parameters that only `catalogue` has: a service may use them, the
+/// delivery does not.
+fn with_optional(mut needed: Vec<Needed>, catalogue: &Catalogue) -> Vec<Needed> {
+    for name in catalogue.names() {
+        if needed.iter().all(|needed| needed.name != name) {
+            needed.push(Needed::optional(name, Form::Text));
+        }
+    }
+    needed
 }

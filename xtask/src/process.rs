@@ -11,11 +11,13 @@ use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Output;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use duct::Expression;
+use serde::Deserialize;
 use xshell::Shell;
 
 use self::running::Running;
@@ -23,6 +25,9 @@ use crate::console;
 use crate::error::Kind;
 pub use command_line::CommandLine;
 pub use running::{Background, end_on_interrupt, expect_interrupt, yield_to_interrupt};
+
+/// Whether the terminal does not echo what is typed, which would outlive this process.
+static ECHO_IS_OFF: AtomicBool = AtomicBool::new(false);
 
 /// A shell for short commands, in `directory`.
 pub fn shell(directory: &Path) -> Result<Shell> {
@@ -78,6 +83,37 @@ fn secret_variables() -> impl Iterator<Item = OsString> {
 pub fn user() -> Option<String> {
     let shell = shell(Path::new(".")).ok()?;
     ask(xshell::cmd!(shell, "id -un").ignore_stderr()).ok()
+}
+
+/// Asks for a line on the terminal, which does not show what is typed.
+///
+/// # Errors
+/// Where there is no terminal to ask on.
+pub fn ask_without_echo(question: &str) -> Result<String> {
+    echo(false)?;
+    console::note(question);
+    let mut line = String::new();
+    let read = std::io::stdin().read_line(&mut line);
+    echo(true)?;
+    read.context("reading from the terminal")?;
+    Ok(line)
+}
+
+/// Lets the terminal echo again where it was told not to.
+fn restore_echo() {
+    if ECHO_IS_OFF.load(Ordering::SeqCst) {
+        // There is nobody left to tell that the terminal stays dumb.
+        let _ = echo(true);
+    }
+}
+
+fn echo(on: bool) -> Result<()> {
+    ECHO_IS_OFF.store(!on, Ordering::SeqCst);
+    let setting = if on { "echo" } else { "-echo" };
+    duct::cmd!("stty", setting)
+        .run()
+        .with_context(|| format!("`stty {setting}` failed"))?;
+    Ok(())
 }
 
 /// Runs a command whose output is for the user: all of it goes to standard error.
@@ -157,6 +193,31 @@ fn is_leaked(name: &str) -> bool {
         "RUST_RECURSION_COUNT",
     ];
     names.contains(&name) || prefixes.iter().any(|prefix| name.starts_with(prefix))
+}
+
+/// The path of the binary `name` in Cargo's messages (The Cargo Book, "JSON messages").
+pub fn executable(messages: &[u8], name: &str) -> Option<PathBuf> {
+    #[derive(Deserialize)]
+    struct Message {
+        reason: String,
+        executable: Option<PathBuf>,
+        target: Option<Target>,
+    }
+    #[derive(Deserialize)]
+    struct Target {
+        name: String,
+    }
+    let lines = messages.split(|byte| *byte == b'\n');
+    let artifacts = lines.filter_map(|line| serde_json::from_slice::<Message>(line).ok());
+    artifacts
+        .filter(|message| message.reason == "compiler-artifact")
+        .filter(|message| {
+            message
+                .target
+                .as_ref()
+                .is_some_and(|target| target.name == name)
+        })
+        .find_map(|message| message.executable)
 }
 
 /// Where `program` is, looked up as a shell does.

@@ -1,6 +1,7 @@
 use anyhow::Result;
 use serde::Serialize;
 
+use super::test::{PARAMETER_STORE, services};
 use super::{Context, Entry, Report, Test};
 use crate::console;
 use crate::process::{self, CommandLine};
@@ -32,21 +33,14 @@ impl Ci {
     }
 }
 
-/// The checks, quickest first. Lints take the tool and the services apart, as the
-/// tests do: together their features would unify, and everything compile twice.
+/// The checks, quickest first. Lints take the tool, the services and the program
+/// with the AWS SDK apart, as the tests do: together their features would unify, and
+/// everything compile twice.
 fn checks(context: &Context) -> Vec<(&'static str, CommandLine)> {
-    let others = context
-        .workspace
-        .packages
-        .iter()
-        .filter(|package| *package != "xtask");
-    let others: Vec<String> = others
-        .flat_map(|package| ["--package".into(), package.clone()])
-        .collect();
-    let clippy = |packages: Vec<String>| {
+    let clippy = |packages: &[&str]| {
         let line = CommandLine::cargo()
             .args(["clippy", "--locked", "--all-targets"])
-            .args(packages);
+            .args(packages.iter().flat_map(|package| ["--package", package]));
         line.args(["--", "--deny", "warnings"])
     };
     vec![
@@ -54,11 +48,9 @@ fn checks(context: &Context) -> Vec<(&'static str, CommandLine)> {
             "format",
             CommandLine::cargo().args(["fmt", "--all", "--check"]),
         ),
-        (
-            "lints of the tool",
-            clippy(vec!["--package".into(), "xtask".into()]),
-        ),
-        ("lints of the services", clippy(others)),
+        ("lints of the tool", clippy(&["xtask"])),
+        ("lints of the services", clippy(&services(context))),
+        ("lints of parameter-store", clippy(&PARAMETER_STORE)),
         (
             "architecture",
             CommandLine::cargo().args(["test", "--locked", "--package", "xtask", "architecture::"]),

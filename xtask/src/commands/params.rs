@@ -1,13 +1,17 @@
-use anyhow::Result;
+mod put;
+
+use anyhow::{Context as _, Result};
 use clap::Subcommand;
 use serde::Serialize;
 
+use self::put::Put;
 use super::{Context, Entry, Report};
+use crate::console;
 use crate::error::Kind;
-use crate::oci::{Digest, RepositoryName, Tag};
-use crate::parameters::{Needed, Value, needed};
+use crate::parameters::{Needed, Origin, Value, malformed};
+use crate::workspace::Environment;
 
-/// List and check the parameters
+/// List, check and store the parameters
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Params {
@@ -21,6 +25,7 @@ enum Action {
     List,
     /// Which parameters are missing or malformed
     Check,
+    Put(Put),
 }
 
 /// A parameter and where it comes from.
@@ -30,6 +35,7 @@ struct Listed<'a> {
     description: Option<&'a str>,
     secret: bool,
     source: Option<String>,
+    version: Option<i64>,
     value: Option<String>,
 }
 
@@ -38,114 +44,131 @@ struct Listed<'a> {
 struct Checked<'a> {
     name: &'a str,
     outcome: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    warning: Option<String>,
 }
 
 impl Params {
     pub(crate) fn run(self, context: &Context) -> Result<Report> {
+        let needed = context.parameters.needed().iter();
         match self.action {
-            Action::List => Ok(list(context)),
-            Action::Check => Ok(check(context)),
+            Action::List => Ok(Report::new(
+                needed.map(|needed| list(context, &needed.name)).collect(),
+            )),
+            Action::Check => Ok(Report::new(
+                needed.map(|needed| check(context, needed)).collect(),
+            )),
+            Action::Put(put) => put.run(context),
         }
     }
 }
 
-fn list(context: &Context) -> Report {
-    let names = all_names(context);
-    let entries = names
-        .iter()
-        .map(|name| match context.parameters.look_up(name) {
-            Ok(value) => entry(context, name, value.as_ref()),
-            Err(error) => Entry::failed(
-                &Checked {
-                    name,
-                    outcome: "failed",
-                },
-                error,
-            ),
-        });
-    Report::new(entries.collect())
+fn list(context: &Context, name: &str) -> Entry {
+    match context.parameters.look_up(name) {
+        Ok(value) => listed(context, name, value.as_ref()),
+        Err(error) => failed(name, error),
+    }
 }
 
-fn entry(context: &Context, name: &str, value: Option<&Value>) -> Entry {
+fn listed(context: &Context, name: &str, value: Option<&Value>) -> Entry {
     let catalogue = context.parameters.catalogue();
-    let listed = Listed {
+    let object = Listed {
         name,
         description: catalogue
             .entry(name)
             .map(|entry| entry.description.as_str()),
-        secret: catalogue.is_secret(name),
+        secret: value.map_or_else(|| catalogue.is_secret(name), Value::is_secret),
         source: value.map(|value| value.origin().to_string()),
+        version: value.and_then(|value| value.origin().version()),
         value: value.map(Value::to_string),
     };
     let text = match value {
         Some(value) => format!("{name} = {value} ({})", value.origin()),
         None => format!("{name} (not set)"),
     };
-    Entry::new(text, &listed)
+    Entry::new(text, &object)
 }
 
-fn check(context: &Context) -> Report {
-    let entries = needed(&context.workspace).into_iter().map(|needed| {
-        let name = &needed.name;
-        match check_one(context, &needed) {
-            Ok(()) => Entry::new(
-                format!("{name} ok"),
-                &Checked {
-                    name,
-                    outcome: "ok",
-                },
-            ),
-            Err(error) => Entry::failed(
-                &Checked {
-                    name,
-                    outcome: "failed",
-                },
-                error,
-            ),
+fn check(context: &Context, needed: &Needed) -> Entry {
+    let name = needed.name.as_str();
+    let checked = |outcome, warning| Checked {
+        name,
+        outcome,
+        warning,
+    };
+    match find_well_formed(context, needed) {
+        Ok(None) => Entry::new(format!("{name} not set"), &checked("not-set", None)),
+        Ok(Some(value)) => {
+            let warning = warning_about(context, name, &value);
+            warning.iter().for_each(console::warn);
+            Entry::new(format!("{name} ok"), &checked("ok", warning))
         }
-    });
-    Report::new(entries.collect())
+        Err(error) => failed(name, error),
+    }
 }
 
-/// Checks that the parameter is there, where it must be, and has its form.
-fn check_one(context: &Context, needed: &Needed) -> Result<()> {
-    use crate::parameters::Form;
+fn failed(name: &str, error: anyhow::Error) -> Entry {
+    let object = Checked {
+        name,
+        outcome: "failed",
+        warning: None,
+    };
+    Entry::failed(&object, error)
+}
+
+/// The value, which is there where it must be, and has its form.
+fn find_well_formed(context: &Context, needed: &Needed) -> Result<Option<Value>> {
     let parameters = &context.parameters;
-    if needed.optional && parameters.find(&needed.name)?.is_none() {
+    let name = needed.name.as_str();
+    let value = if parameters.demands(needed) {
+        parameters.require(name)?
+    } else {
+        let Some(value) = parameters.find(name)? else {
+            return Ok(None);
+        };
+        value
+    };
+    let form = needed.form.check(value.expose());
+    form.with_context(|| malformed(name, value.origin()))?;
+    refuse_equal_tags(context, name, &value)?;
+    Ok(Some(value))
+}
+
+/// Staging and production need different tags where they share a repository.
+fn refuse_equal_tags(context: &Context, name: &str, value: &Value) -> Result<()> {
+    let mut services = context.workspace.services.iter();
+    let tagged = services.find(|service| service.tag_parameter(Environment::Production) == name);
+    let Some(service) = tagged.filter(|service| !service.production_repository) else {
         return Ok(());
-    }
-    match needed.form {
-        Form::Text => parameters.require(&needed.name).map(drop),
-        Form::Repository => parameters.parse::<RepositoryName>(&needed.name).map(drop),
-        Form::Tag => parameters.parse::<Tag>(&needed.name).map(drop),
-        Form::Digest => parameters.parse::<Digest>(&needed.name).map(drop),
-        Form::Url => {
-            let value = parameters.require(&needed.name)?;
-            if value.expose().starts_with("http://") || value.expose().starts_with("https://") {
-                return Ok(());
-            }
-            Err(Kind::Configuration
-                .because(format!(
-                    "the parameter {} is no URL with http:// or https://",
-                    needed.name
-                ))
-                .into())
+    };
+    // What is wrong with the staging tag itself is said of that parameter.
+    let parameter = service.tag_parameter(Environment::Staging);
+    match context.parameters.look_up(&parameter) {
+        Ok(Some(staging)) if staging.expose() == value.expose() => {
+            let production = service.tag_parameter(Environment::Production);
+            let fault = format!(
+                "{production} and {parameter} are both {value}: every push to staging would be a release"
+            );
+            Err(Kind::Configuration.because(fault).into())
         }
+        _ => Ok(()),
     }
 }
 
-/// The names of the file, then those that only the metadata demands.
-fn all_names(context: &Context) -> Vec<String> {
-    let mut names: Vec<String> = context
-        .parameters
-        .catalogue()
-        .names()
-        .map(str::to_owned)
-        .collect();
-    for needed in needed(&context.workspace) {
-        if !names.contains(&needed.name) {
-            names.push(needed.name);
+/// A secret that Parameter Store keeps as plain text shows itself to whoever may
+/// list the parameters.
+fn warning_about(context: &Context, name: &str, value: &Value) -> Option<String> {
+    let plain = matches!(
+        value.origin(),
+        Origin::Store {
+            encrypted: false,
+            ..
         }
-    }
-    names
+    );
+    (plain && context.parameters.catalogue().is_secret(name)).then(|| {
+        format!(
+            "{name} is a secret and stored as plain String: delete it with \
+             `aws ssm delete-parameter --name {name}`, then `cargo xtask params put {name}`"
+        )
+    })
 }

@@ -5,7 +5,9 @@ use serde::Serialize;
 use xshell::cmd;
 
 use super::test::parts::{PARTS, Part};
-use super::{Entry, Report};
+use super::test::tools;
+use super::{Context, Entry, Report};
+use crate::console;
 use crate::error::Kind;
 use crate::process::{self, CommandLine};
 
@@ -27,16 +29,18 @@ struct Object<'a> {
 }
 
 impl Setup {
-    pub(crate) fn run(self) -> Result<Report> {
+    pub(crate) fn run(self, context: &Context) -> Result<Report> {
         if !self.check {
-            install()?;
+            install(context)?;
         }
-        Ok(Report::new(PARTS.iter().map(entry).collect()))
+        let tools = tools(context);
+        let entries = PARTS.iter().map(|part| entry(part, &tools));
+        Ok(Report::new(entries.collect()))
     }
 }
 
-fn entry(part: &Part) -> Entry {
-    let missing = part.missing();
+fn entry(part: &Part, tools: &Path) -> Entry {
+    let missing = part.missing(tools);
     let object = Object {
         part: part.name,
         outcome: if missing.is_empty() {
@@ -58,35 +62,42 @@ fn entry(part: &Part) -> Entry {
         &object,
         Kind::Failed
             .because(fault)
+            .hint("cargo xtask setup")
             .hint(how_to_install(part.packages))
             .into(),
     )
 }
 
-/// Installs the packages of the parts that cannot run, where that is possible:
-/// on Debian and its relatives, as root. Elsewhere it names the command.
-pub(super) fn install() -> Result<()> {
-    let lacking: Vec<_> = PARTS
-        .iter()
-        .filter(|part| !part.missing().is_empty())
-        .collect();
-    if lacking.is_empty() {
-        return Ok(());
+/// Installs what the parts that cannot run need: programs from PyPI wherever Python
+/// is, Debian's packages where that is possible.
+pub(super) fn install(context: &Context) -> Result<()> {
+    let tools = tools(context);
+    let mut packages = Vec::new();
+    for part in &PARTS {
+        let missing = part.missing(&tools);
+        if !missing.is_empty() {
+            let (name, missing) = (part.name, missing.join(", "));
+            console::note(format_args!("the tests of the part {name} need {missing}"));
+            packages.extend(part.packages);
+        }
     }
-    let packages: Vec<&str> = lacking
-        .iter()
-        .flat_map(|part| part.packages)
-        .copied()
-        .collect();
-    for part in &lacking {
-        crate::console::note(format_args!(
-            "the tests of the part {} need {}",
-            part.name,
-            part.missing().join(", ")
-        ));
+    if !packages.is_empty() {
+        install_packages(&packages)?;
     }
+    let lacking = PARTS.iter().flat_map(|part| part.tools);
+    for tool in lacking.filter(|tool| !tool.is_installed(&tools)) {
+        // The parts that need it say by name that they cannot run; others can.
+        if let Err(error) = tool.install(&tools) {
+            console::error(&error);
+        }
+    }
+    Ok(())
+}
+
+/// On Debian and its relatives, as root. Elsewhere it names the command.
+fn install_packages(packages: &[&str]) -> Result<()> {
     if process::find("apt-get").is_none() || !is_root()? {
-        crate::console::note(format_args!("hint: {}", how_to_install(&packages)));
+        console::note(format_args!("hint: {}", how_to_install(packages)));
         return Ok(());
     }
     let here = Path::new(".");

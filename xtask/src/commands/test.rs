@@ -1,5 +1,8 @@
 mod engine;
 pub(super) mod parts;
+mod python;
+
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use serde::Serialize;
@@ -13,6 +16,10 @@ use crate::process::{self, CommandLine};
 
 /// The variable that tells the tests where the images of the services are.
 const IMAGES_VARIABLE: &str = "XTASK_TEST_IMAGES";
+
+/// The program with the AWS SDK and what it says to the tool. They are compiled for
+/// themselves, and tested through the tool.
+pub(super) const PARAMETER_STORE: [&str; 2] = ["parameter-store", "parameter-store-protocol"];
 
 /// Run every test
 ///
@@ -55,12 +62,14 @@ impl Test {
             return Err(usage("there is no such part".into()).into());
         }
         if !self.no_setup {
-            setup::install()?;
+            setup::install(context)?;
         }
+        let tools = tools(context);
         let wanted = PARTS
             .iter()
             .filter(|part| !self.skip.iter().any(|skipped| skipped == part.name));
-        let (ready, lacking): (Vec<_>, Vec<_>) = wanted.partition(|part| part.missing().is_empty());
+        let (ready, lacking): (Vec<_>, Vec<_>) =
+            wanted.partition(|part| part.missing(&tools).is_empty());
         let filters = left_out(&ready);
         for service in &context.workspace.services {
             super::build::build(context, service, Engine::Oci)?;
@@ -83,7 +92,7 @@ impl Test {
         for part in &self.skip {
             console::warn(format_args!("the part {part} was skipped, as --skip says"));
         }
-        entries.extend(lacking.into_iter().map(cannot_run));
+        entries.extend(lacking.into_iter().map(|part| cannot_run(part, &tools)));
         Ok(entries)
     }
 
@@ -141,16 +150,24 @@ fn left_out(ready: &[&Part]) -> Vec<&'static str> {
         .collect()
 }
 
-fn services(context: &Context) -> Vec<&str> {
-    let packages = context.workspace.packages.iter().map(String::as_str);
-    packages.filter(|package| *package != "xtask").collect()
+/// Where the programs from PyPI are installed, which disturbs nothing else.
+pub(super) fn tools(context: &Context) -> PathBuf {
+    context.workspace.target_directory.join("python")
 }
 
-fn cannot_run(part: &Part) -> Entry {
+/// The packages that are not the tool's.
+pub(super) fn services(context: &Context) -> Vec<&str> {
+    let packages = context.workspace.packages.iter().map(String::as_str);
+    packages
+        .filter(|package| *package != "xtask" && !PARAMETER_STORE.contains(package))
+        .collect()
+}
+
+fn cannot_run(part: &Part, tools: &Path) -> Entry {
     let fault = format!(
         "the tests of the part {} did not run: {} is missing",
         part.name,
-        part.missing().join(", ")
+        part.missing(tools).join(", ")
     );
     let hint = format!(
         "`cargo xtask setup` installs it; `--skip {}` leaves the part out",

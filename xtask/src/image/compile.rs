@@ -7,7 +7,6 @@ use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context as _, Result};
 use duct::Expression;
-use serde::Deserialize;
 
 use crate::error::Kind;
 use crate::process::{self, CommandLine};
@@ -76,7 +75,7 @@ pub(super) fn compile(workspace: &Workspace, service: &Service) -> Result<PathBu
         in_clean_environment(cargo, workspace)
     })
     .map_err(|error| explain(error, &workspace.target))?;
-    executable(&messages, &service.package).with_context(|| {
+    process::executable(&messages, &service.package).with_context(|| {
         format!(
             "cargo named no binary of {}; the package needs one of its own name",
             service.package
@@ -132,31 +131,6 @@ fn remapped_prefixes(workspace: &Workspace) -> Vec<(String, &'static str)> {
     prefixes.push((folder(&workspace.target_directory), "/target"));
     prefixes.extend(home.map(|home| (folder(&home), "/cargo")));
     prefixes
-}
-
-/// The binary's path in Cargo's messages (The Cargo Book, "JSON messages").
-fn executable(messages: &[u8], name: &str) -> Option<PathBuf> {
-    #[derive(Deserialize)]
-    struct Message {
-        reason: String,
-        executable: Option<PathBuf>,
-        target: Option<Target>,
-    }
-    #[derive(Deserialize)]
-    struct Target {
-        name: String,
-    }
-    let lines = messages.split(|byte| *byte == b'\n');
-    let artifacts = lines.filter_map(|line| serde_json::from_slice::<Message>(line).ok());
-    artifacts
-        .filter(|message| message.reason == "compiler-artifact")
-        .filter(|message| {
-            message
-                .target
-                .as_ref()
-                .is_some_and(|target| target.name == name)
-        })
-        .find_map(|message| message.executable)
 }
 
 /// Says what a host lacks that cannot compile for the target.

@@ -1,5 +1,7 @@
 //! Which parameters the services of a workspace need, by their metadata.
 
+use crate::error::{Fault, Kind};
+use crate::oci::{Digest, RepositoryName, Tag};
 use crate::workspace::{Environment, Service, Workspace};
 
 /// The form of a parameter's value.
@@ -17,6 +19,23 @@ pub enum Form {
     Url,
 }
 
+impl Form {
+    /// Whether `text` has this form; the error says what is wrong with it.
+    pub fn check(self, text: &str) -> Result<(), Fault> {
+        match self {
+            Self::Text => Ok(()),
+            Self::Repository => text.parse::<RepositoryName>().map(drop),
+            Self::Tag => text.parse::<Tag>().map(drop),
+            Self::Digest => text.parse::<Digest>().map(drop),
+            Self::Url if text.starts_with("http://") || text.starts_with("https://") => Ok(()),
+            Self::Url => {
+                let fault = format!("{text:?} is no URL with http:// or https://");
+                Err(Kind::Configuration.because(fault))
+            }
+        }
+    }
+}
+
 /// A parameter that the delivery uses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Needed {
@@ -26,6 +45,9 @@ pub struct Needed {
     pub form: Form,
     /// Whether it may be missing.
     pub optional: bool,
+    /// Whether the buildspecs name it: CodeBuild starts no build where Parameter
+    /// Store lacks it, although the tool itself would do without.
+    pub in_buildspecs: bool,
 }
 
 impl Needed {
@@ -34,10 +56,11 @@ impl Needed {
             name: name.into(),
             form,
             optional: false,
+            in_buildspecs: false,
         }
     }
 
-    fn optional(name: impl Into<String>, form: Form) -> Self {
+    pub(super) fn optional(name: impl Into<String>, form: Form) -> Self {
         Self {
             optional: true,
             ..Self::new(name, form)
@@ -48,9 +71,10 @@ impl Needed {
 /// Every parameter that the delivery of `workspace` uses.
 pub fn needed(workspace: &Workspace) -> Vec<Needed> {
     let account = ["DOCKER_USER", "DOCKER_PASSWORD", "DOCKER_REPO"];
-    let account = account
-        .into_iter()
-        .map(|name| Needed::optional(name, Form::Text));
+    let account = account.into_iter().map(|name| Needed {
+        in_buildspecs: true,
+        ..Needed::optional(name, Form::Text)
+    });
     let services = workspace.services.iter().flat_map(of_service);
     let mut all: Vec<Needed> = account.chain(services).collect();
     for upstream in upstreams(workspace) {

@@ -11,14 +11,37 @@ pub enum Origin {
     Environment,
     /// `build/parameters.toml`.
     File,
+    /// Standard input, on its way into Parameter Store.
+    Input,
+    /// AWS Systems Manager Parameter Store.
+    Store {
+        /// How often it was written.
+        version: i64,
+        /// Whether it is stored encrypted.
+        encrypted: bool,
+    },
+}
+
+impl Origin {
+    /// The version in Parameter Store.
+    pub fn version(self) -> Option<i64> {
+        match self {
+            Self::Store { version, .. } => Some(version),
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Display for Origin {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Environment => "from the environment",
-            Self::File => "from build/parameters.toml",
-        })
+        match self {
+            Self::Environment => formatter.write_str("from the environment"),
+            Self::File => formatter.write_str("from build/parameters.toml"),
+            Self::Input => formatter.write_str("from standard input"),
+            Self::Store { version, .. } => {
+                write!(formatter, "from Parameter Store, version {version}")
+            }
+        }
     }
 }
 
@@ -50,8 +73,13 @@ impl Value {
         self.origin
     }
 
+    /// Whether the value is kept out of every output.
+    pub fn is_secret(&self) -> bool {
+        self.secret
+    }
+
     /// Refuses what no parameter may be: nothing, or control characters.
-    pub(super) fn check(&self, name: &str) -> Result<(), Fault> {
+    pub fn check(&self, name: &str) -> Result<(), Fault> {
         let why = if self.text.trim().is_empty() {
             "is empty"
         } else if self.text.chars().any(char::is_control) {
@@ -59,7 +87,8 @@ impl Value {
         } else {
             return Ok(());
         };
-        Err(Kind::Configuration.because(format!("the parameter {name} ({}) {why}", self.origin)))
+        let fault = format!("the parameter {name} ({}) {why}", self.origin);
+        Err(Kind::Configuration.because(fault))
     }
 }
 

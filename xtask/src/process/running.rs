@@ -58,6 +58,7 @@ pub fn yield_to_interrupt() {
 
 fn end() -> ! {
     ENDING.store(true, Ordering::Relaxed);
+    super::restore_echo();
     let children: Vec<_> = running().clone();
     for child in &children {
         // A child that has just ended by itself is what was wanted.

@@ -116,13 +116,13 @@ fn nothing_imports_upwards() {
     }
 }
 
-#[test]
-fn the_tool_compiles_nothing_slow() {
+/// The packages that Cargo would compile for `package`.
+fn dependencies_of(package: &str) -> BTreeSet<String> {
     let tree = output_of(Command::new(env!("CARGO")).current_dir(root()).args([
         "tree",
         "--locked",
         "--package",
-        "xtask",
+        package,
         "--edges",
         "normal,build",
         "--prefix",
@@ -130,10 +130,14 @@ fn the_tool_compiles_nothing_slow() {
         "--format",
         "{p}",
     ]));
-    let names: BTreeSet<_> = tree
-        .lines()
-        .map(|line| line.split(' ').next().unwrap())
-        .collect();
+    tree.lines()
+        .map(|line| line.split(' ').next().unwrap().to_owned())
+        .collect()
+}
+
+#[test]
+fn the_tool_compiles_nothing_slow() {
+    let names = dependencies_of("xtask");
     assert!(
         names.contains("ureq"),
         "the tree is read wrongly: {names:?}"
@@ -144,7 +148,37 @@ fn the_tool_compiles_nothing_slow() {
 }
 
 #[test]
-fn cargo_agrees_with_what_the_tool_reads() {
+fn the_aws_sdk_is_compiled_where_it_is_asked_for_and_nowhere_else() {
+    let metadata = metadata();
+    let name_of = |id: &Value| {
+        let packages = metadata["packages"].as_array().unwrap();
+        let package = packages.iter().find(|package| package["id"] == *id);
+        package.unwrap()["name"].as_str().unwrap().to_owned()
+    };
+    let by_default: BTreeSet<_> = metadata["workspace_default_members"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(name_of)
+        .collect();
+    for package in metadata["packages"].as_array().unwrap() {
+        let package = package["name"].as_str().unwrap();
+        let dependencies = dependencies_of(package);
+        let has_sdk = dependencies.iter().any(|name| name.starts_with("aws-"));
+        assert_eq!(has_sdk, package == "parameter-store", "{package}");
+        assert_eq!(!has_sdk, by_default.contains(package), "{package}");
+    }
+    let dependencies = dependencies_of("parameter-store");
+    for slow in ["aws-lc-sys", "openssl-sys"] {
+        assert!(
+            !dependencies.contains(slow),
+            "parameter-store depends on {slow}"
+        );
+    }
+}
+
+/// What Cargo says of the workspace's own packages.
+fn metadata() -> Value {
     let metadata = output_of(Command::new(env!("CARGO")).current_dir(root()).args([
         "metadata",
         "--locked",
@@ -152,7 +186,12 @@ fn cargo_agrees_with_what_the_tool_reads() {
         "--format-version",
         "1",
     ]));
-    let metadata: Value = serde_json::from_str(&metadata).unwrap();
+    serde_json::from_str(&metadata).unwrap()
+}
+
+#[test]
+fn cargo_agrees_with_what_the_tool_reads() {
+    let metadata = metadata();
     let workspace = xtask::workspace::Workspace::containing(&root().join("backend")).unwrap();
     assert_eq!(metadata["workspace_root"].as_str(), workspace.root.to_str());
     assert_eq!(

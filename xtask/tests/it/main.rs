@@ -17,5 +17,6 @@ mod properties;
 mod support;
 mod up;
 mod with_docker;
+mod with_moto;
 mod with_registry;
 mod with_skopeo;

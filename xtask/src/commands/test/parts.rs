@@ -1,7 +1,9 @@
 //! The parts of the tests that need more than Rust.
 
 use std::fs;
+use std::path::Path;
 
+use super::python::PythonTool;
 use crate::process;
 
 /// Tests that share what they need.
@@ -12,35 +14,53 @@ pub(crate) struct Part {
     pub(crate) filter: &'static str,
     /// The programs that its tests start.
     pub(crate) programs: &'static [&'static str],
-    /// The Debian packages with those programs.
+    /// The Debian packages with those programs, and with what `tools` need.
     pub(crate) packages: &'static [&'static str],
+    /// The programs from PyPI that its tests start.
+    pub(crate) tools: &'static [PythonTool],
 }
 
 /// All of them.
-pub(crate) const PARTS: [Part; 4] = [
+pub(crate) const PARTS: [Part; 5] = [
     Part {
         name: "registry",
         filter: "with_registry::",
         programs: &["docker-registry", "htpasswd", "openssl"],
         packages: &["docker-registry", "apache2-utils", "openssl"],
+        tools: &[],
     },
     Part {
         name: "skopeo",
         filter: "with_skopeo::",
         programs: &["skopeo", "docker-registry"],
         packages: &["skopeo", "docker-registry"],
+        tools: &[],
     },
     Part {
         name: "docker",
         filter: "with_docker::",
         programs: &["docker", "dockerd", "docker-registry"],
         packages: &["docker.io", "docker-registry"],
+        tools: &[],
+    },
+    Part {
+        name: "moto",
+        filter: "with_moto::",
+        programs: &["python3", "openssl", "script"],
+        packages: &["python3-venv", "openssl", "bsdutils"],
+        tools: &[PythonTool {
+            program: "moto_server",
+            package: "moto",
+            extras: "[server]",
+            version: "5.2.5",
+        }],
     },
     Part {
         name: "postgres",
         filter: "postgres::",
         programs: &["initdb", "pg_ctl"],
         packages: &["postgresql"],
+        tools: &[],
     },
 ];
 
@@ -48,11 +68,14 @@ pub(crate) const PARTS: [Part; 4] = [
 const POSTGRESQL: &str = "/usr/lib/postgresql";
 
 impl Part {
-    /// The programs that are not there.
-    pub(crate) fn missing(&self) -> Vec<&'static str> {
-        let programs = self.programs.iter().copied();
-        programs
+    /// The programs that are not there. Those from PyPI are below `tools`.
+    pub(crate) fn missing(&self, tools: &Path) -> Vec<&'static str> {
+        let lacking = self.tools.iter().filter(|tool| !tool.is_installed(tools));
+        self.programs
+            .iter()
+            .copied()
             .filter(|program| process::find(program).is_none() && !is_of_postgresql(program))
+            .chain(lacking.map(|tool| tool.program))
             .collect()
     }
 }

@@ -3,6 +3,7 @@
 pub(crate) mod breaking;
 pub(crate) mod image;
 pub(crate) mod kills;
+pub(crate) mod parameter_store;
 pub(crate) mod registry;
 pub(crate) mod scripted;
 pub(crate) mod tiny;
@@ -87,6 +88,19 @@ impl Sandbox {
     /// The same with a variable in the environment of every command.
     pub(crate) fn with(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.set(name, value);
+        self
+    }
+
+    /// The same with Cargo, which is the caller's, wherever its home is.
+    pub(crate) fn with_toolchain(mut self) -> Self {
+        for name in ["CARGO_HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN"] {
+            if let Ok(value) = std::env::var(name) {
+                self.set(name, value);
+            }
+        }
+        let home = std::env::home_dir().unwrap();
+        self.set_default("CARGO_HOME", home.join(".cargo").display().to_string());
+        self.set_default("RUSTUP_HOME", home.join(".rustup").display().to_string());
         self
     }
 

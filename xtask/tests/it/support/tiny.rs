@@ -59,7 +59,7 @@ const DOCKERFILE: &str = include_str!("../../../../build/Dockerfile");
 
 /// The workspace, with a commit of a known time.
 pub(crate) fn workspace() -> Sandbox {
-    let mut sandbox = Sandbox::empty();
+    let sandbox = Sandbox::empty();
     sandbox.write("Cargo.toml", ROOT_MANIFEST);
     sandbox.write(
         "Cargo.lock",
@@ -73,16 +73,7 @@ pub(crate) fn workspace() -> Sandbox {
     git(&sandbox, &["init", "--quiet"]);
     git(&sandbox, &["add", "."]);
     git(&sandbox, &["commit", "--quiet", "--message", "Everything"]);
-    // The toolchain is the caller's, wherever its home is.
-    for name in ["CARGO_HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN"] {
-        if let Ok(value) = std::env::var(name) {
-            sandbox.set(name, value);
-        }
-    }
-    let home = std::env::home_dir().unwrap();
-    sandbox.set_default("CARGO_HOME", home.join(".cargo").display().to_string());
-    sandbox.set_default("RUSTUP_HOME", home.join(".rustup").display().to_string());
-    sandbox
+    sandbox.with_toolchain()
 }
 
 /// The commit of the workspace.
