@@ -2,6 +2,7 @@
 
 mod build;
 mod ci;
+mod generate;
 mod image_definitions;
 mod params;
 mod pipeline;
@@ -27,6 +28,7 @@ use crate::workspace::{Service, Workspace};
 
 pub use build::Build;
 pub use ci::Ci;
+pub use generate::Generate;
 pub use image_definitions::ImageDefinitions;
 pub use params::Params;
 pub use pipeline::Pipeline;

@@ -21,7 +21,7 @@ use crate::error::{Fault, Kind};
 use crate::oci::{RepositoryName, Tag};
 use crate::workspace::{Environment, Service, Workspace};
 pub use catalogue::{Catalogue, FILE};
-pub use needed::{Form, Needed, needed};
+pub use needed::{Form, Needed, needed, service_dns};
 pub use value::{Origin, Value};
 
 /// Where parameters come from, as `--parameters` takes it.

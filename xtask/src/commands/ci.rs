@@ -49,6 +49,7 @@ fn checks(context: &Context) -> Vec<(&'static str, CommandLine)> {
         line.args(["--", "--deny", "warnings"])
     };
     vec![
+        ("generated files", xtask(&["generate", "--check"])),
         (
             "format",
             CommandLine::cargo().args(["fmt", "--all", "--check"]),
@@ -63,6 +64,13 @@ fn checks(context: &Context) -> Vec<(&'static str, CommandLine)> {
             CommandLine::cargo().args(["test", "--locked", "--package", "xtask", "architecture::"]),
         ),
     ]
+}
+
+/// A command of this very tool.
+fn xtask(arguments: &[&str]) -> CommandLine {
+    let line =
+        CommandLine::cargo().args(["run", "--locked", "--quiet", "--package", "xtask", "--"]);
+    line.args(arguments)
 }
 
 fn check(context: &Context, name: &str, line: &CommandLine) -> Entry {

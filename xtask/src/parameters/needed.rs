@@ -64,15 +64,20 @@ pub fn needed(workspace: &Workspace) -> Vec<Needed> {
     all
 }
 
-/// The parameter with the base URL of `upstream`; the first service of the
+/// The variable with the base URL of `upstream`; the first service of the
 /// project, `backend`, has it without a prefix.
+pub fn service_dns(upstream: &Service) -> String {
+    if upstream.package == "backend" {
+        "SERVICE_DNS".to_owned()
+    } else {
+        format!("{}_SERVICE_DNS", upstream.prefix())
+    }
+}
+
+/// The parameter with its value in `environment`.
 fn service_dns_parameter(upstream: &Service, environment: Environment) -> String {
     let environment = environment.to_string().to_ascii_uppercase();
-    if upstream.package == "backend" {
-        format!("SERVICE_DNS_{environment}")
-    } else {
-        format!("{}_SERVICE_DNS_{environment}", upstream.prefix())
-    }
+    format!("{}_{environment}", service_dns(upstream))
 }
 
 fn of_service(service: &Service) -> Vec<Needed> {

@@ -32,6 +32,7 @@ pub(super) struct Metadata {
     production_tag: TagPolicy,
     #[serde(default)]
     production_repository: bool,
+    pages: Option<bool>,
 }
 
 /// A workspace member that is built into an image.
@@ -55,6 +56,8 @@ pub struct Service {
     pub production_tag: TagPolicy,
     /// Whether production has a repository of its own.
     pub production_repository: bool,
+    /// Whether it has pages for an end-to-end test, where the metadata says.
+    pub pages: Option<bool>,
 }
 
 impl Service {
@@ -94,6 +97,7 @@ impl Service {
             context_path: path,
             production_tag: metadata.production_tag,
             production_repository: metadata.production_repository,
+            pages: metadata.pages,
         })
     }
 
@@ -121,6 +125,12 @@ impl Service {
     /// The parameter with the digest that was approved.
     pub fn tested_digest_parameter(&self) -> String {
         format!("{}_TESTED_DIGEST", self.prefix())
+    }
+
+    /// The parameter with the URL of the service's database in `environment`.
+    pub fn database_parameter(&self, environment: Environment) -> String {
+        let environment = environment.to_string().to_ascii_uppercase();
+        format!("{}_DATABASE_URL_{environment}", self.prefix())
     }
 
     /// The names that the service goes by.

@@ -11,8 +11,10 @@
 mod architecture;
 mod build;
 mod command_line;
+mod generate;
 mod layout;
 mod support;
+mod with_cfn_lint;
 mod with_docker;
 mod with_registry;
 mod with_skopeo;

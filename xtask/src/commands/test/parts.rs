@@ -15,7 +15,7 @@ pub(crate) struct Part {
 }
 
 /// All of them.
-pub(crate) const PARTS: [Part; 3] = [
+pub(crate) const PARTS: [Part; 4] = [
     Part {
         name: "registry",
         filter: "with_registry::",
@@ -33,6 +33,13 @@ pub(crate) const PARTS: [Part; 3] = [
         filter: "with_docker::",
         programs: &["docker", "dockerd", "docker-registry"],
         packages: &["docker.io", "docker-registry"],
+    },
+    Part {
+        name: "cfn-lint",
+        filter: "with_cfn_lint::",
+        programs: &["cfn-lint"],
+        // It is no package of Debian: pip installs it.
+        packages: &[],
     },
 ];
 

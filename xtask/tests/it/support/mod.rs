@@ -1,6 +1,7 @@
 //! What the tests share: workspaces of their own, images, and servers.
 
 pub(crate) mod image;
+pub(crate) mod many;
 pub(crate) mod registry;
 pub(crate) mod tiny;
 pub(crate) mod token_server;
