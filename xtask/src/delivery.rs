@@ -3,9 +3,12 @@
 
 mod definitions;
 mod generate;
+mod lint;
 mod model;
 mod records;
+mod yaml;
 
 pub use definitions::image_definitions;
 pub use generate::{Generated, generate};
+pub use lint::{Finding, lint};
 pub use records::{PromotionRecord, Records};

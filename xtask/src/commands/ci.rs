@@ -50,6 +50,7 @@ fn checks(context: &Context) -> Vec<(&'static str, CommandLine)> {
     };
     vec![
         ("generated files", xtask(&["generate", "--check"])),
+        ("lints of the delivery", xtask(&["lint"])),
         (
             "format",
             CommandLine::cargo().args(["fmt", "--all", "--check"]),

@@ -85,12 +85,24 @@ struct ErrorObject {
 #[derive(Debug)]
 pub struct Report {
     entries: Vec<Entry>,
+    verdict: Option<anyhow::Error>,
 }
 
 impl Report {
     /// A report of these entries.
     pub fn new(entries: Vec<Entry>) -> Self {
-        Self { entries }
+        Self {
+            entries,
+            verdict: None,
+        }
+    }
+
+    /// The same, as the report of a command that failed with these results: the
+    /// error is told once, and is no result of its own.
+    #[must_use]
+    pub fn failing(mut self, error: anyhow::Error) -> Self {
+        self.verdict = Some(error);
+        self
     }
 
     /// The report of a command that failed as a whole.
@@ -101,20 +113,22 @@ impl Report {
 
     /// The first error, where there is one; the others are told.
     pub fn into_result(self) -> Result<()> {
-        let mut errors = self.entries.into_iter().filter_map(|entry| entry.error);
+        let of_entries = self.entries.into_iter().filter_map(|entry| entry.error);
+        let mut errors = of_entries.chain(self.verdict);
         let first = errors.next();
         errors.for_each(|error| console::error(&error));
         first.map_or(Ok(()), Err)
     }
 
-    fn first_error(&self) -> Option<&anyhow::Error> {
-        self.entries.iter().find_map(|entry| entry.error.as_ref())
+    fn errors(&self) -> impl Iterator<Item = &anyhow::Error> {
+        let of_entries = self.entries.iter().filter_map(|entry| entry.error.as_ref());
+        of_entries.chain(&self.verdict)
     }
 
     /// Prints results to standard output and errors to standard error; gives the
     /// exit code of the first error.
     pub fn print(&self, format: Format) -> ExitCode {
-        let kind = self.first_error().map(Fault::kind_of);
+        let kind = self.errors().next().map(Fault::kind_of);
         match format {
             Format::Json if kind == Some(Kind::Usage) => {}
             Format::Json => {
@@ -131,9 +145,7 @@ impl Report {
                 .filter_map(|entry| entry.text.as_ref())
                 .for_each(|text| println!("{text}")),
         }
-        for error in self.entries.iter().filter_map(|entry| entry.error.as_ref()) {
-            console::error(error);
-        }
+        self.errors().for_each(console::error);
         kind.map_or(ExitCode::SUCCESS, |kind| ExitCode::from(kind.exit_code()))
     }
 }

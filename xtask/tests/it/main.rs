@@ -13,6 +13,7 @@ mod build;
 mod command_line;
 mod generate;
 mod layout;
+mod lint;
 mod support;
 mod with_cfn_lint;
 mod with_docker;
