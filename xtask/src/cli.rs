@@ -65,6 +65,8 @@ enum Command {
     Params(commands::Params),
     Generate(commands::Generate),
     Lint(commands::Lint),
+    #[command(name = "codebuild")]
+    CodeBuild(commands::CodeBuild),
     Setup(commands::Setup),
     Test(commands::Test),
     Ci(commands::Ci),
@@ -91,6 +93,7 @@ impl Cli {
             Command::Params(command) => command.run(&context),
             Command::Generate(command) => command.run(&context),
             Command::Lint(command) => command.run(&context),
+            Command::CodeBuild(command) => command.run(&context),
             Command::Setup(command) => command.run(),
             Command::Test(command) => command.run(&context),
             Command::Ci(command) => command.run(&context),

@@ -2,6 +2,7 @@
 
 mod build;
 mod ci;
+mod codebuild;
 mod generate;
 mod image_definitions;
 mod lint;
@@ -20,7 +21,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
-use crate::cli::Global;
+use crate::cli::{Format, Global};
 use crate::error::{Fault, Kind};
 use crate::oci::Digest;
 use crate::parameters::Parameters;
@@ -29,6 +30,7 @@ use crate::workspace::{Service, Workspace};
 
 pub use build::Build;
 pub use ci::Ci;
+pub use codebuild::CodeBuild;
 pub use generate::Generate;
 pub use image_definitions::ImageDefinitions;
 pub use lint::Lint;
@@ -49,6 +51,7 @@ pub struct Context {
     workspace: Workspace,
     parameters: Arc<Parameters>,
     registries: Registries,
+    format: Format,
 }
 
 impl Context {
@@ -60,6 +63,7 @@ impl Context {
         let limit = Duration::from_secs(global.timeout);
         Ok(Self {
             registries: Registries::new(Arc::clone(&parameters), limit),
+            format: global.format,
             parameters,
             workspace,
         })

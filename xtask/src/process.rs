@@ -134,6 +134,17 @@ pub fn succeed(
     check(line, &output)
 }
 
+/// Runs a command whose outputs are the user's, and whose status is no error but
+/// left for others to judge.
+pub fn watch(
+    line: &CommandLine,
+    directory: &Path,
+    prepare: impl FnOnce(Expression) -> Expression,
+) -> Result<Output> {
+    console::detail(format_args!("$ {line}"));
+    wait(line, &prepare(line.expression(directory)))
+}
+
 /// Runs a command and gives its standard output; standard error is the user's.
 pub fn capture(
     line: &CommandLine,

@@ -10,6 +10,7 @@
 
 mod architecture;
 mod build;
+mod codebuild;
 mod command_line;
 mod generate;
 mod layout;
