@@ -67,6 +67,8 @@ enum Command {
     Lint(commands::Lint),
     #[command(name = "codebuild")]
     CodeBuild(commands::CodeBuild),
+    #[command(visible_alias = "new")]
+    Onboard(commands::Onboard),
     Setup(commands::Setup),
     Test(commands::Test),
     Ci(commands::Ci),
@@ -94,6 +96,7 @@ impl Cli {
             Command::Generate(command) => command.run(&context),
             Command::Lint(command) => command.run(&context),
             Command::CodeBuild(command) => command.run(&context),
+            Command::Onboard(command) => command.run(&context),
             Command::Setup(command) => command.run(),
             Command::Test(command) => command.run(&context),
             Command::Ci(command) => command.run(&context),

@@ -6,10 +6,13 @@ mod definitions;
 mod generate;
 mod lint;
 mod model;
+mod onboard;
 mod records;
+mod template;
 mod yaml;
 
 pub use definitions::image_definitions;
 pub use generate::{Generated, generate};
 pub use lint::{Finding, lint};
+pub use onboard::{Onboarded, onboard};
 pub use records::{PromotionRecord, Records};

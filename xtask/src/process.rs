@@ -8,6 +8,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Output;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -23,6 +24,18 @@ use crate::error::Kind;
 /// The children that run now.
 static RUNNING: Mutex<Vec<Arc<Handle>>> = Mutex::new(Vec::new());
 
+/// Whether an interrupt is about to end this process.
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// What is undone before an interrupt ends this process.
+static UNDO: Mutex<Vec<Box<dyn FnOnce() + Send>>> = Mutex::new(Vec::new());
+
+/// Does this before an interrupt ends this process, after its children have ended.
+pub fn on_interrupt(undo: impl FnOnce() + Send + 'static) {
+    let mut all = UNDO.lock().unwrap_or_else(PoisonError::into_inner);
+    all.push(Box::new(undo));
+}
+
 /// From now on SIGINT, SIGTERM and SIGHUP end the children and then this
 /// process, with the exit code of an interrupt.
 ///
@@ -32,10 +45,13 @@ pub fn end_on_interrupt() -> Result<()> {
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).context("listening for signals")?;
     std::thread::spawn(move || {
         if signals.forever().next().is_some() {
+            INTERRUPTED.store(true, Ordering::SeqCst);
             for child in running().iter() {
                 // A child that has just ended by itself is what was wanted.
                 let _ = child.kill();
             }
+            let mut undo = UNDO.lock().unwrap_or_else(PoisonError::into_inner);
+            undo.drain(..).for_each(|undo| undo());
             console::error(&Kind::Interrupted.because("interrupted").into());
             std::process::exit(Kind::Interrupted.exit_code().into());
         }
@@ -262,6 +278,10 @@ fn wait(line: &CommandLine, expression: &Expression) -> Result<Output> {
         .handle
         .wait()
         .with_context(|| format!("waiting for {line}"))?;
+    // Whoever sees a child that the interrupt ended would tell of a failure.
+    while INTERRUPTED.load(Ordering::SeqCst) {
+        std::thread::park();
+    }
     Ok(output.clone())
 }
 

@@ -7,7 +7,6 @@ mod environment;
 mod foundation;
 mod picture;
 mod pipeline;
-mod template;
 
 use std::path::PathBuf;
 

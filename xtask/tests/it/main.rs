@@ -15,6 +15,7 @@ mod command_line;
 mod generate;
 mod layout;
 mod lint;
+mod onboard;
 mod support;
 mod with_cfn_lint;
 mod with_docker;

@@ -1,7 +1,7 @@
 //! The services' buildspecs. Their commands are those that a developer types
 //! (AWS CodeBuild User Guide, "Build specification reference for CodeBuild").
 
-use super::template::fill;
+use crate::delivery::template::fill;
 use crate::workspace::{Environment, Service};
 
 const STAGING: &str = include_str!("buildspec/staging.yml");

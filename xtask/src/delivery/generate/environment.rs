@@ -1,6 +1,6 @@
 //! `build/environment.yaml`: where the services run.
 
-use super::template::{fill, logical_id};
+use crate::delivery::template::{fill, logical_id};
 use crate::parameters::{Catalogue, service_dns};
 use crate::workspace::{Environment, Service, Workspace};
 

@@ -1,6 +1,6 @@
 //! `build/foundation.yaml`: what the pipeline and the environments stand on.
 
-use super::template::fill;
+use crate::delivery::template::fill;
 use crate::workspace::Workspace;
 
 const TEMPLATE: &str = include_str!("foundation/template.yaml");

@@ -1,7 +1,7 @@
 //! `build/pipeline.md`: the pipeline as a picture, and its parameters.
 
-use super::template::fill;
 use crate::delivery::model::{self, Action};
+use crate::delivery::template::fill;
 use crate::parameters::Catalogue;
 use crate::workspace::Workspace;
 

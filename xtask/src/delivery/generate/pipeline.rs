@@ -4,8 +4,8 @@
 mod approval;
 mod project;
 
-use super::template::{fill, logical_id};
 use crate::delivery::model::{self, Step};
+use crate::delivery::template::{fill, logical_id};
 use crate::workspace::{Environment, Service, Workspace};
 
 const TEMPLATE: &str = include_str!("pipeline/template.yaml");
