@@ -33,20 +33,24 @@ impl Lint {
         } else {
             self.files
         };
-        let mut entries = Vec::new();
+        let (mut entries, mut count) = (Vec::new(), 0);
         for file in &files {
-            let findings = delivery::lint(&context.workspace, &context.workspace.root.join(file));
-            match findings {
-                Ok(findings) => entries.extend(findings.iter().map(|finding| entry(file, finding))),
+            let path = context.workspace.root.join(file);
+            match delivery::lint(&context.workspace, &path) {
+                Ok(findings) => {
+                    count += findings.len();
+                    entries.extend(findings.iter().map(|finding| entry(file, finding)));
+                }
                 Err(error) => {
-                    entries.push(Entry::failed(&serde_json::json!({ "file": file }), error))
+                    let object = serde_json::json!({ "file": file });
+                    entries.push(Entry::failed(&object, error));
                 }
             }
         }
-        let count = entries.len();
         let report = Report::new(entries);
         Ok(match count {
             0 => report,
+            1 => report.failing(Kind::Failed.because("1 finding").into()),
             _ => report.failing(Kind::Failed.because(format!("{count} findings")).into()),
         })
     }
