@@ -80,6 +80,12 @@ enum Command {
     Pipeline(commands::Pipeline),
     Up(commands::Up),
     Params(commands::Params),
+    Generate(commands::Generate),
+    Lint(commands::Lint),
+    #[command(name = "codebuild")]
+    CodeBuild(commands::CodeBuild),
+    #[command(visible_alias = "new")]
+    Onboard(commands::Onboard),
     Setup(commands::Setup),
     Test(commands::Test),
     Ci(commands::Ci),
@@ -106,6 +112,10 @@ impl Cli {
             Command::Pipeline(command) => command.run(&context),
             Command::Up(command) => command.run(&context),
             Command::Params(command) => command.run(&context),
+            Command::Generate(command) => command.run(&context),
+            Command::Lint(command) => command.run(&context),
+            Command::CodeBuild(command) => command.run(&context),
+            Command::Onboard(command) => command.run(&context),
             Command::Setup(command) => command.run(&context),
             Command::Test(command) => command.run(&context),
             Command::Ci(command) => command.run(&context),

@@ -3,7 +3,11 @@
 mod build;
 mod ci;
 mod claims;
+mod codebuild;
+mod generate;
 mod image_definitions;
+mod lint;
+mod onboard;
 mod params;
 mod pipeline;
 mod promote_to_production;
@@ -29,7 +33,11 @@ use crate::workspace::{Service, Workspace};
 
 pub use build::Build;
 pub use ci::Ci;
+pub use codebuild::CodeBuild;
+pub use generate::Generate;
 pub use image_definitions::ImageDefinitions;
+pub use lint::Lint;
+pub use onboard::Onboard;
 pub use params::Params;
 pub use pipeline::Pipeline;
 pub use promote_to_production::PromoteToProduction;
@@ -60,9 +68,9 @@ impl Context {
         let parameters = Arc::new(Parameters::open(global.parameters, &workspace, limit)?);
         Ok(Self {
             registries: Registries::new(Arc::clone(&parameters), limit),
+            format: global.format,
             parameters,
             workspace,
-            format: global.format,
         })
     }
 

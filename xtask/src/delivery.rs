@@ -1,7 +1,18 @@
-//! What a delivery leaves behind: image definitions for ECS and records.
+//! What a delivery leaves behind: image definitions for ECS and records. And what
+//! it is made of on AWS: buildspecs and templates.
 
+pub mod codebuild;
 mod definitions;
+mod generate;
+mod lint;
+mod model;
+mod onboard;
 mod records;
+mod template;
+mod yaml;
 
 pub use definitions::image_definitions;
+pub use generate::{Generated, generate};
+pub use lint::{Finding, lint};
+pub use onboard::{Onboarded, onboard};
 pub use records::{PromotionRecord, Records};

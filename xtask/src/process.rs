@@ -24,7 +24,9 @@ use self::running::Running;
 use crate::console;
 use crate::error::Kind;
 pub use command_line::CommandLine;
-pub use running::{Background, end_on_interrupt, expect_interrupt, yield_to_interrupt};
+pub use running::{
+    Background, end_on_interrupt, expect_interrupt, on_interrupt, yield_to_interrupt,
+};
 
 /// Whether the terminal does not echo what is typed, which would outlive this process.
 static ECHO_IS_OFF: AtomicBool = AtomicBool::new(false);
@@ -126,6 +128,20 @@ pub fn succeed(
     let expression = prepare(line.expression(directory)).stdout_to_stderr();
     let output = wait(line, &expression)?;
     check(line, &output)
+}
+
+/// Runs a command whose outputs are the user's, and whose status is no error but
+/// left for others to judge. It sees the secrets that it is given.
+///
+/// # Errors
+/// Where it cannot be started.
+pub fn watch(
+    line: &CommandLine,
+    directory: &Path,
+    prepare: impl FnOnce(Expression) -> Expression,
+) -> Result<Output> {
+    console::detail(format_args!("$ {line}"));
+    wait(line, &prepare(line.expression_with_secrets(directory)))
 }
 
 /// Runs a command and gives its standard output; standard error is the user's.
@@ -239,6 +255,8 @@ fn wait(line: &CommandLine, expression: &Expression) -> Result<Output> {
         .handle
         .wait()
         .with_context(|| format!("waiting for {line}"))?;
+    // Whoever sees a child that the interrupt ended would tell of a failure.
+    yield_to_interrupt();
     Ok(output.clone())
 }
 

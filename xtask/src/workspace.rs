@@ -102,6 +102,20 @@ impl Workspace {
         service::levels(&self.services)
     }
 
+    /// The services with pages for an end-to-end test. Where the metadata does not
+    /// say, they are those that call others and that no other one calls.
+    pub fn with_pages(&self) -> Vec<&Service> {
+        let is_called = |service: &Service| {
+            let calls = |other: &Service| other.upstreams.contains(&service.package);
+            self.services.iter().any(calls)
+        };
+        let at_the_front = |service: &Service| !service.upstreams.is_empty() && !is_called(service);
+        let services = self.services.iter();
+        services
+            .filter(|service| service.pages.unwrap_or_else(|| at_the_front(service)))
+            .collect()
+    }
+
     /// Where the records of `service` in `environment` are kept.
     pub fn records(&self, service: &Service, environment: Environment) -> PathBuf {
         let folder = self.target_directory.join("delivery");

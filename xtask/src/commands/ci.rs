@@ -44,6 +44,8 @@ fn checks(context: &Context) -> Vec<(&'static str, CommandLine)> {
         line.args(["--", "--deny", "warnings"])
     };
     vec![
+        ("generated files", xtask(&["generate", "--check"])),
+        ("lints of the delivery", xtask(&["lint"])),
         (
             "format",
             CommandLine::cargo().args(["fmt", "--all", "--check"]),
@@ -56,6 +58,13 @@ fn checks(context: &Context) -> Vec<(&'static str, CommandLine)> {
             CommandLine::cargo().args(["test", "--locked", "--package", "xtask", "architecture::"]),
         ),
     ]
+}
+
+/// A command of this very tool.
+fn xtask(arguments: &[&str]) -> CommandLine {
+    let line =
+        CommandLine::cargo().args(["run", "--locked", "--quiet", "--package", "xtask", "--"]);
+    line.args(arguments)
 }
 
 fn check(context: &Context, name: &str, line: &CommandLine) -> Entry {

@@ -88,6 +88,7 @@ pub struct Report {
     entries: Vec<Entry>,
     /// The results are on standard output already.
     printed: bool,
+    verdict: Option<anyhow::Error>,
 }
 
 impl Report {
@@ -96,7 +97,16 @@ impl Report {
         Self {
             entries,
             printed: false,
+            verdict: None,
         }
+    }
+
+    /// The same, as the report of a command that failed with these results: the
+    /// error is told once, and is no result of its own.
+    #[must_use]
+    pub fn failing(mut self, error: anyhow::Error) -> Self {
+        self.verdict = Some(error);
+        self
     }
 
     /// The report of a command that failed as a whole.
@@ -115,26 +125,25 @@ impl Report {
 
     /// The first error, where there is one; the others are told.
     pub fn into_result(self) -> Result<()> {
-        let mut errors = self.entries.into_iter().filter_map(|entry| entry.error);
+        let of_entries = self.entries.into_iter().filter_map(|entry| entry.error);
+        let mut errors = of_entries.chain(self.verdict);
         let first = errors.next();
         errors.for_each(|error| console::error(&error));
         first.map_or(Ok(()), Err)
+    }
+
+    fn errors(&self) -> impl Iterator<Item = &anyhow::Error> {
+        let of_entries = self.entries.iter().filter_map(|entry| entry.error.as_ref());
+        of_entries.chain(&self.verdict)
     }
 
     /// Prints results to standard output and errors to standard error; gives the
     /// exit code of the first error.
     pub fn print(&self, format: Format) -> ExitCode {
         let printed = self.print_results(format);
-        for error in self.entries.iter().filter_map(|entry| entry.error.as_ref()) {
-            console::error(error);
-        }
-        if let Err(error) = &printed {
-            console::error(error);
-        }
-        let kind = self
-            .first_error()
-            .or(printed.as_ref().err())
-            .map(Fault::kind_of);
+        let errors = || self.errors().chain(printed.as_ref().err());
+        errors().for_each(console::error);
+        let kind = errors().next().map(Fault::kind_of);
         kind.map_or(ExitCode::SUCCESS, |kind| ExitCode::from(kind.exit_code()))
     }
 
@@ -152,7 +161,7 @@ impl Report {
     }
 
     fn results(&self, format: Format) -> String {
-        let usage = self.first_error().map(Fault::kind_of) == Some(Kind::Usage);
+        let usage = self.errors().next().map(Fault::kind_of) == Some(Kind::Usage);
         match format {
             Format::Json if usage || self.printed => String::new(),
             Format::Json => {
@@ -168,10 +177,6 @@ impl Report {
                 lines.map(|text| format!("{text}\n")).collect()
             }
         }
-    }
-
-    fn first_error(&self) -> Option<&anyhow::Error> {
-        self.entries.iter().find_map(|entry| entry.error.as_ref())
     }
 }
 

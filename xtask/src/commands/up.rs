@@ -7,7 +7,7 @@ use self::running::{Started, start};
 use super::{Context, Entry, Report};
 use crate::error::Kind;
 use crate::image::{self, Unpacked};
-use crate::parameters::service_dns_variable;
+use crate::parameters::service_dns;
 use crate::process;
 use crate::registry::{Access, Repository as _};
 use crate::workspace::{Environment, Service};
@@ -95,7 +95,7 @@ impl Up {
             .iter()
             .filter(|other| service.upstreams.contains(&other.service.package))
         {
-            variables.push((service_dns_variable(other.service), other.url()));
+            variables.push((service_dns(other.service), other.url()));
         }
         let database = match self.environment {
             Some(environment) => context

@@ -88,20 +88,20 @@ pub fn needed(workspace: &Workspace) -> Vec<Needed> {
     all
 }
 
-/// The variable in which a service finds the base URL of its `upstream`; the first
-/// service of the project, `backend`, has it without a prefix.
-pub fn service_dns_variable(upstream: &Service) -> String {
+/// The variable with the base URL of `upstream`; the first service of the
+/// project, `backend`, has it without a prefix.
+pub fn service_dns(upstream: &Service) -> String {
     if upstream.package == "backend" {
-        "SERVICE_DNS".into()
+        "SERVICE_DNS".to_owned()
     } else {
         format!("{}_SERVICE_DNS", upstream.prefix())
     }
 }
 
-/// The parameter with that URL in `environment`.
+/// The parameter with its value in `environment`.
 fn service_dns_parameter(upstream: &Service, environment: Environment) -> String {
     let environment = environment.to_string().to_ascii_uppercase();
-    format!("{}_{environment}", service_dns_variable(upstream))
+    format!("{}_{environment}", service_dns(upstream))
 }
 
 fn of_service(service: &Service) -> Vec<Needed> {

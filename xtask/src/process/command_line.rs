@@ -47,9 +47,16 @@ impl CommandLine {
     /// status other than zero is no error there: [`super::succeed`] and
     /// [`super::capture`] report it with the command line.
     pub fn expression(&self, directory: &Path) -> Expression {
-        let expression = duct::cmd(&self.program, &self.arguments).dir(directory);
-        secret_variables()
-            .fold(expression, |expression, name| expression.env_remove(name))
+        secret_variables().fold(
+            self.expression_with_secrets(directory),
+            |expression, name| expression.env_remove(name),
+        )
+    }
+
+    /// The same with the secrets, for a command that is made to use them.
+    pub(super) fn expression_with_secrets(&self, directory: &Path) -> Expression {
+        duct::cmd(&self.program, &self.arguments)
+            .dir(directory)
             .unchecked()
     }
 }

@@ -25,6 +25,16 @@ static RUNNING: Mutex<Vec<Arc<Handle>>> = Mutex::new(Vec::new());
 /// Whether an interrupt is how the command is meant to end.
 static EXPECTED: AtomicBool = AtomicBool::new(false);
 
+/// What is undone before an interrupt ends this process.
+static UNDO: Mutex<Vec<Box<dyn FnOnce() + Send>>> = Mutex::new(Vec::new());
+
+/// Does this before an interrupt ends this process, after its children have ended.
+pub fn on_interrupt(undo: impl FnOnce() + Send + 'static) {
+    UNDO.lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .push(Box::new(undo));
+}
+
 /// Whether an interrupt is ending this process.
 static ENDING: AtomicBool = AtomicBool::new(false);
 
@@ -67,6 +77,8 @@ fn end() -> ! {
     for child in &children {
         end_within_grace(child);
     }
+    let undo = std::mem::take(&mut *UNDO.lock().unwrap_or_else(PoisonError::into_inner));
+    undo.into_iter().for_each(|undo| undo());
     if EXPECTED.load(Ordering::Relaxed) {
         std::process::exit(0);
     }

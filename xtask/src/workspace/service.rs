@@ -32,6 +32,7 @@ pub(super) struct Metadata {
     production_tag: TagPolicy,
     #[serde(default)]
     production_repository: bool,
+    pages: Option<bool>,
 }
 
 /// A workspace member that is built into an image.
@@ -55,6 +56,8 @@ pub struct Service {
     pub production_tag: TagPolicy,
     /// Whether production has a repository of its own.
     pub production_repository: bool,
+    /// Whether it has pages for an end-to-end test, where the metadata says.
+    pub pages: Option<bool>,
 }
 
 impl Service {
@@ -94,6 +97,7 @@ impl Service {
             context_path: path,
             production_tag: metadata.production_tag,
             production_repository: metadata.production_repository,
+            pages: metadata.pages,
         })
     }
 

@@ -10,12 +10,17 @@
 
 mod architecture;
 mod build;
+mod codebuild;
 mod command_line;
 mod faults;
+mod generate;
 mod layout;
+mod lint;
+mod onboard;
 mod properties;
 mod support;
 mod up;
+mod with_cfn_lint;
 mod with_docker;
 mod with_moto;
 mod with_registry;

@@ -21,7 +21,7 @@ pub(crate) struct Part {
 }
 
 /// All of them.
-pub(crate) const PARTS: [Part; 5] = [
+pub(crate) const PARTS: [Part; 6] = [
     Part {
         name: "registry",
         filter: "with_registry::",
@@ -61,6 +61,18 @@ pub(crate) const PARTS: [Part; 5] = [
         programs: &["initdb", "pg_ctl"],
         packages: &["postgresql"],
         tools: &[],
+    },
+    Part {
+        name: "cfn-lint",
+        filter: "with_cfn_lint::",
+        programs: &["python3"],
+        packages: &["python3-venv"],
+        tools: &[PythonTool {
+            program: "cfn-lint",
+            package: "cfn-lint",
+            extras: "",
+            version: "1.41.0",
+        }],
     },
 ];
 

@@ -3,6 +3,7 @@
 pub(crate) mod breaking;
 pub(crate) mod image;
 pub(crate) mod kills;
+pub(crate) mod many;
 pub(crate) mod parameter_store;
 pub(crate) mod registry;
 pub(crate) mod scripted;
@@ -232,6 +233,17 @@ impl Ran {
     pub(crate) fn line(&self) -> &str {
         self.stdout.trim_end()
     }
+}
+
+/// A program from PyPI, where `cargo xtask setup` has put it.
+pub(crate) fn python_tool(program: &str) -> Command {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
+    let path = target.join("python/bin").join(program);
+    assert!(
+        path.exists(),
+        "{program} is missing: `cargo xtask setup` installs it"
+    );
+    Command::new(path)
 }
 
 /// The standard output of a program that must succeed.

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
-use super::{Ran, Sandbox, output_of};
+use super::{Ran, Sandbox, output_of, python_tool};
 
 /// moto's server on a free port, with nothing in it.
 pub(crate) struct Moto {
@@ -47,8 +47,7 @@ impl Moto {
     }
 
     fn start_with(arguments: &[&str]) -> Self {
-        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
-        let mut process = Command::new(target.join("python/bin/moto_server"))
+        let mut process = python_tool("moto_server")
             .args(["--port", "0"])
             .args(arguments)
             .stdout(Stdio::null())

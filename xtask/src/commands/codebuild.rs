@@ -1,0 +1,200 @@
+use std::env;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::Result;
+use clap::Subcommand;
+use serde_json::json;
+
+use super::{Context, Entry, Report};
+use crate::cli::Format;
+use crate::delivery::codebuild::{self, Build, Buildspec, Outcome, Phase, Source, Variable};
+use crate::error::{Fault, Kind};
+use crate::workspace;
+use crate::{console, process};
+
+/// Buildspecs on this machine
+#[derive(Debug, clap::Args)]
+pub struct CodeBuild {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Run a buildspec with CodeBuild's semantics
+    ///
+    /// One shell for all commands; artifacts go to target/codebuild/. Commands print
+    /// where they always do.
+    Run {
+        /// The buildspec
+        #[arg(value_name = "BUILDSPEC")]
+        buildspec: PathBuf,
+        /// A variable that takes precedence over the buildspec; may be given several times
+        #[arg(long, value_name = "NAME=VALUE", value_parser = assignment)]
+        env: Vec<(String, String)>,
+        /// Leave out what is not emulated
+        #[arg(long)]
+        lenient: bool,
+    },
+}
+
+fn assignment(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("NAME=VALUE is expected".to_owned()),
+    }
+}
+
+impl CodeBuild {
+    pub(crate) fn run(self, context: &Context) -> Result<Report> {
+        let Action::Run {
+            buildspec,
+            env,
+            lenient,
+        } = self.action;
+        let (specification, ignored) = Buildspec::read(&buildspec, lenient)?;
+        for key in &ignored {
+            console::warn(format_args!("{key} is not emulated and left out"));
+        }
+        let mut variables = of_codebuild(context, &buildspec);
+        variables.extend(of_buildspec(context, &specification, &env)?);
+        variables.extend(env);
+        let root = &context.workspace.root;
+        let build = Build {
+            source: root,
+            folder: &context.workspace.target_directory.join("codebuild"),
+            variables,
+            quiet: context.format == Format::Json,
+        };
+        let outcome = codebuild::run(&specification, &build)?;
+        show(&outcome);
+        Ok(report(&outcome, &buildspec))
+    }
+}
+
+/// The variables that CodeBuild sets (AWS CodeBuild User Guide, "Environment
+/// variables in build environments").
+fn of_codebuild(context: &Context, buildspec: &Path) -> Vec<(String, String)> {
+    let root = &context.workspace.root;
+    let time = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    let id = format!("{}:{}", context.workspace.name, time.as_nanos());
+    let region = env::var("AWS_REGION").unwrap_or_else(|_| "us-east-1".to_owned());
+    let mut variables = vec![
+        (
+            "CODEBUILD_BUILD_ARN",
+            format!("arn:aws:codebuild:{region}:000000000000:build/{id}"),
+        ),
+        ("CODEBUILD_BUILD_ID", id),
+        ("CODEBUILD_BUILD_NUMBER", "1".to_owned()),
+        (
+            "CODEBUILD_INITIATOR",
+            process::user().unwrap_or_else(|| "unknown".to_owned()),
+        ),
+        ("CODEBUILD_SRC_DIR", root.display().to_string()),
+        ("CODEBUILD_START_TIME", time.as_millis().to_string()),
+        ("AWS_REGION", region),
+    ];
+    match workspace::Source::of(root) {
+        Ok(source) => variables.push(("CODEBUILD_RESOLVED_SOURCE_VERSION", source.commit)),
+        Err(error) => console::warn(format_args!(
+            "{} runs without CODEBUILD_RESOLVED_SOURCE_VERSION: {error:#}",
+            buildspec.display()
+        )),
+    }
+    let variables = variables.into_iter();
+    variables
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
+}
+
+/// The variables of `env`, without those that are given at the start.
+fn of_buildspec(
+    context: &Context,
+    buildspec: &Buildspec,
+    given: &[(String, String)],
+) -> Result<Vec<(String, String)>> {
+    let is_given = |name: &str| given.iter().any(|(given, _)| given == name);
+    let wanted = buildspec
+        .variables
+        .iter()
+        .filter(|variable| !is_given(&variable.name));
+    let values = wanted.map(|Variable { name, source }| {
+        let value = match source {
+            Source::Value(value) => Some(value.clone()),
+            Source::Parameter(parameter) => parameter_value(context, parameter)?,
+        };
+        Ok(value.map(|value| (name.clone(), value)))
+    });
+    values.filter_map(Result::transpose).collect()
+}
+
+/// A parameter's value. One that is known to have none on this machine stays
+/// unset; any other that is missing fails the build before its first command.
+fn parameter_value(context: &Context, name: &str) -> Result<Option<String>> {
+    let known = context.parameters.catalogue().entry(name);
+    match context.parameters.find(name)? {
+        Some(value) => Ok(Some(value.expose().to_owned())),
+        None if known.is_some_and(|entry| entry.local.is_none()) => {
+            console::note(format_args!(
+                "{name} has no value on this machine: it stays unset"
+            ));
+            Ok(None)
+        }
+        None => {
+            let value = context.parameters.require(name)?;
+            Ok(Some(value.expose().to_owned()))
+        }
+    }
+}
+
+fn show(outcome: &Outcome) {
+    for phase in &outcome.phases {
+        let mark = if phase.succeeded { "done" } else { "FAILED" };
+        console::note(format_args!(
+            "{mark:>6}  {} ({:.2} s)",
+            phase.phase, phase.seconds
+        ));
+    }
+    for (name, value) in &outcome.exported {
+        console::note(format_args!("exported {name}={value}"));
+    }
+    for file in &outcome.artifacts {
+        console::note(format_args!("artifact {}", file.display()));
+    }
+}
+
+/// An object per phase; what a build leaves stands in the last one's.
+fn report(outcome: &Outcome, buildspec: &Path) -> Report {
+    let last = outcome.phases.len().saturating_sub(1);
+    let entry = |(index, phase): (usize, &Phase)| {
+        let left = (index == last)
+            .then(|| json!({ "exported": outcome.exported, "artifacts": outcome.artifacts }));
+        let mut object = json!(phase);
+        if let (Some(object), Some(left)) = (
+            object.as_object_mut(),
+            left.as_ref().and_then(|left| left.as_object()),
+        ) {
+            object.extend(left.clone());
+        }
+        match fault(phase, buildspec) {
+            Some(fault) => Entry::failed(&object, fault.into()),
+            None => Entry::silent(&object),
+        }
+    };
+    Report::new(outcome.phases.iter().enumerate().map(entry).collect())
+}
+
+fn fault(phase: &Phase, buildspec: &Path) -> Option<Fault> {
+    let failed = phase.failed.as_ref()?;
+    Some(Kind::Failed.because(format!(
+        "{}:{}: `{}` failed in the phase {} with status {}",
+        buildspec.display(),
+        failed.line,
+        failed.command,
+        phase.phase,
+        failed.status
+    )))
+}

@@ -1,0 +1,104 @@
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use serde::Serialize;
+use similar::TextDiff;
+
+use super::{Context, Entry, Report};
+use crate::delivery::{self, Generated};
+use crate::error::Kind;
+use crate::{console, files};
+
+/// Write buildspecs, templates and the pipeline's picture from the metadata
+///
+/// The files are committed, so that a change of the metadata shows what it changes
+/// in AWS.
+#[derive(Debug, clap::Args)]
+pub struct Generate {
+    /// Write nothing; fail with a diff where a file is stale
+    #[arg(long)]
+    check: bool,
+    /// Write nothing; show what would change
+    #[arg(long, conflicts_with = "check")]
+    dry_run: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Object<'a> {
+    file: &'a Path,
+    outcome: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    diff: Option<&'a str>,
+}
+
+impl Generate {
+    pub(crate) fn run(self, context: &Context) -> Result<Report> {
+        let catalogue = context.parameters.catalogue();
+        let generated = delivery::generate(&context.workspace, catalogue)?;
+        let entries = generated
+            .iter()
+            .map(|file| self.apply(&context.workspace.root, file));
+        Ok(Report::new(entries.collect::<Result<_>>()?))
+    }
+
+    fn apply(&self, root: &Path, file: &Generated) -> Result<Entry> {
+        let path = root.join(&file.path);
+        let found = read(&path)?;
+        if found.as_deref() == Some(&file.text) {
+            return Ok(entry(file, "unchanged", None));
+        }
+        if !self.check && !self.dry_run {
+            files::write_whole(&path, file.text.as_bytes())?;
+            return Ok(entry(file, "written", None));
+        }
+        let diff = diff(&found.unwrap_or_default(), file);
+        console::note(&diff);
+        Ok(if self.check {
+            stale(file, &diff)
+        } else {
+            entry(file, "planned", Some(&diff))
+        })
+    }
+}
+
+fn read(path: &Path) -> Result<Option<String>> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("reading {}", path.display())),
+    }
+}
+
+fn diff(found: &str, file: &Generated) -> String {
+    let path = file.path.display().to_string();
+    TextDiff::from_lines(found, &file.text)
+        .unified_diff()
+        .header(&format!("a/{path}"), &format!("b/{path}"))
+        .to_string()
+}
+
+fn entry(file: &Generated, outcome: &'static str, diff: Option<&str>) -> Entry {
+    let object = Object {
+        file: &file.path,
+        outcome,
+        diff,
+    };
+    Entry::new(format!("{}: {outcome}", file.path.display()), &object)
+}
+
+fn stale(file: &Generated, diff: &str) -> Entry {
+    let object = Object {
+        file: &file.path,
+        outcome: "stale",
+        diff: Some(diff),
+    };
+    let fault = Kind::Failed
+        .because(format!(
+            "{} is not what the metadata gives",
+            file.path.display()
+        ))
+        .hint("cargo xtask generate");
+    Entry::failed(&object, fault.into())
+}

@@ -1,0 +1,112 @@
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use serde::Serialize;
+
+use super::{Context, Entry, Report};
+use crate::console;
+use crate::delivery::{self, Onboarded};
+use crate::error::Kind;
+use crate::image::{self, Engine};
+use crate::process::{self, CommandLine};
+use crate::workspace::{Service, Workspace};
+
+/// Add a service
+///
+/// Its crate, metadata, parameters and generated files. The service is tested and
+/// its image built; where that fails, everything is put back as it was.
+#[derive(Debug, clap::Args)]
+pub struct Onboard {
+    /// The new service's package name
+    #[arg(value_name = "NAME")]
+    name: String,
+    /// A service that it calls; may be given several times
+    #[arg(long, value_name = "SERVICE")]
+    upstream: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Object<'a> {
+    file: &'a Path,
+    outcome: &'static str,
+}
+
+impl Onboard {
+    pub(crate) fn run(self, context: &Context) -> Result<Report> {
+        let upstreams = if self.upstream.is_empty() {
+            Vec::new()
+        } else {
+            context.workspace.select(&self.upstream)?
+        };
+        let onboarded = delivery::onboard(&context.workspace, &self.name, &upstreams)?;
+        let service = onboarded.workspace.service(&self.name)?;
+        verify(&onboarded, service).with_context(|| format!("onboarding {}", self.name))?;
+        show_what_is_left(&onboarded.workspace, service);
+        let entries = onboarded.files.iter().map(|file| {
+            let object = Object {
+                file,
+                outcome: "written",
+            };
+            Entry::new(file.display().to_string(), &object)
+        });
+        let report = Report::new(entries.collect());
+        onboarded.keep();
+        Ok(report)
+    }
+}
+
+/// What is generated is fresh by construction, and `lint` is quick; then what compiles.
+fn verify(onboarded: &Onboarded, service: &Service) -> Result<()> {
+    let workspace = &onboarded.workspace;
+    console::step("lint", || lint(onboarded))?;
+    let cargo = |arguments: &[&str]| {
+        let line = CommandLine::cargo()
+            .args(arguments)
+            .args(["--package", &service.package]);
+        process::succeed(&line, &workspace.root, process::without_cargo_variables)
+    };
+    // The template cannot know how long the names are that go into it.
+    console::step("format", || cargo(&["fmt"]))?;
+    console::step("test", || cargo(&["test"]))?;
+    console::step("image", || image::build(workspace, service, Engine::Oci))?;
+    Ok(())
+}
+
+fn lint(onboarded: &Onboarded) -> Result<()> {
+    let is_yaml = |file: &&std::path::PathBuf| {
+        file.extension()
+            .is_some_and(|kind| kind == "yml" || kind == "yaml")
+    };
+    for file in onboarded.files.iter().filter(is_yaml) {
+        let path = onboarded.workspace.root.join(file);
+        if let Some(finding) = delivery::lint(&onboarded.workspace, &path)?.first() {
+            let fault = format!("{}:{}: {}", file.display(), finding.line, finding.happens);
+            return Err(Kind::Failed.because(fault).hint(&finding.mend).into());
+        }
+    }
+    Ok(())
+}
+
+/// What no tool may do: it changes what others see, or needs somebody's word.
+fn show_what_is_left(workspace: &Workspace, service: &Service) {
+    let (name, prefix) = (&workspace.name, service.prefix());
+    console::note(format_args!(
+        "
+{package} is part of the workspace. What is left to do, each with its check:
+
+1. git add . && git commit
+   check: git status --short
+2. aws ssm put-parameter --type String --name {prefix}_IMAGE_REPO_NAME --value REPOSITORY
+   the same for {prefix}_IMAGE_TAG_STAGING and {prefix}_IMAGE_TAG_PRODUCTION
+   check: aws ssm get-parameters --names {prefix}_IMAGE_REPO_NAME {prefix}_IMAGE_TAG_STAGING {prefix}_IMAGE_TAG_PRODUCTION
+3. update the stacks {name}-staging and {name}-production from build/environment.yaml, as build/README.md says
+   check: aws ecs describe-services --cluster {name}-staging --services {package}
+4. update the stack {name}-pipeline from build/pipeline.yaml, and push the commit
+   check: aws codepipeline get-pipeline-state --name {name}
+5. after the first deployment: aws ecs update-service --cluster {name}-staging --service {package} --desired-count 1
+   check: aws ecs wait services-stable --cluster {name}-staging --services {package}
+
+The pipeline's structure has changed: stage rollback returns after the next full release.",
+        package = service.package
+    ));
+}

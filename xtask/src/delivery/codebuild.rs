@@ -1,0 +1,109 @@
+//! CodeBuild's semantics on this machine: one shell for all commands, the rules of
+//! the phases, artifacts (AWS CodeBuild User Guide, "Build specification reference
+//! for CodeBuild" and "View build phase transitions").
+
+mod artifacts;
+mod pattern;
+mod script;
+mod specification;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use serde::Serialize;
+
+use crate::process::{self, CommandLine};
+pub use specification::{Buildspec, Source, Variable};
+
+/// Where a build runs and what it knows.
+#[derive(Debug)]
+pub struct Build<'a> {
+    /// The folder of the sources: where the first command starts.
+    pub source: &'a Path,
+    /// Where scripts and artifacts go; what an earlier build left there is removed.
+    pub folder: &'a Path,
+    /// The variables of the shell.
+    pub variables: Vec<(String, String)>,
+    /// Whether what the commands print goes to standard error.
+    pub quiet: bool,
+}
+
+/// What a phase came to.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Phase {
+    /// Its name, e.g. `build`.
+    pub phase: String,
+    /// Whether all of its commands succeeded.
+    pub succeeded: bool,
+    /// How long it took.
+    pub seconds: f64,
+    /// The first command that failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failed: Option<Failure>,
+}
+
+/// A command that failed.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Failure {
+    /// The command.
+    pub command: String,
+    /// Where it is in the buildspec.
+    pub line: usize,
+    /// Its exit status.
+    pub status: i32,
+}
+
+/// What a build came to.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The phases that ran.
+    pub phases: Vec<Phase>,
+    /// The exported variables that have a value.
+    pub exported: BTreeMap<String, String>,
+    /// The artifacts, where the build came so far.
+    pub artifacts: Vec<PathBuf>,
+}
+
+/// Runs a build. A command that fails is an outcome and no error.
+///
+/// # Errors
+/// The shell cannot be started, or a succeeded build has no file for an artifact.
+pub fn run(buildspec: &Buildspec, build: &Build<'_>) -> Result<Outcome> {
+    crate::files::remove_folder(build.folder)?;
+    let script = script::write(buildspec, build.folder)?;
+    let line = CommandLine::new(buildspec.shell.clone()).arg(&script.path);
+    process::watch(&line, build.source, |shell| {
+        let shell = process::without_cargo_variables(shell).stdin_null();
+        let shell = if build.quiet {
+            shell.stdout_to_stderr()
+        } else {
+            shell
+        };
+        let variables = build.variables.iter();
+        variables.fold(shell, |shell, (name, value)| shell.env(name, value))
+    })?;
+    let phases = script.phases(buildspec)?;
+    let succeeded = phases.iter().all(|phase| phase.succeeded);
+    // Also a failed build leaves its artifacts, if it came to `build` at all.
+    let came_to_build = phases.iter().any(|phase| phase.phase == "build");
+    let collected = if came_to_build || succeeded {
+        artifacts::collect(buildspec, build)
+    } else {
+        Ok(Vec::new())
+    };
+    Ok(Outcome {
+        exported: script.exported()?,
+        artifacts: if succeeded {
+            collected?
+        } else {
+            collected.unwrap_or_default()
+        },
+        phases,
+    })
+}
+
+fn read(path: &Path) -> Result<String> {
+    fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))
+}

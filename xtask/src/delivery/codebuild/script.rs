@@ -1,0 +1,187 @@
+//! The one shell of a build, as a script.
+//!
+//! Each command is a file that the shell reads in, so that variables, functions and
+//! the current folder last from one to the next. The steps are numbered: a command
+//! that ends the shell with `exit` fails its phase, and the next step goes on.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+
+use super::specification::{Buildspec, Command, PhaseSpecification};
+use super::{Failure, Phase, read};
+use crate::files;
+
+/// What stands before the steps: `@log` is where the shell writes what happens.
+const BEGIN: &str = r#"export CODEBUILD_BUILD_SUCCEEDING=1
+__step=0 __stopped=0 __failed=0 __now=
+__log() { echo "${EPOCHREALTIME:-$(date +%s)} $*" >> '@log'; }
+__fail() {
+  __failed=1
+  CODEBUILD_BUILD_SUCCEEDING=0
+  __log failed "$__now" "$1"
+}
+__begin() { __failed=0; __log begin; }
+__end() {
+  __log end
+  test "$__failed" = 0 || __stopped=$1
+}
+__exited() {
+  __status=$?
+  trap - EXIT
+  set +e
+  test "$__status" != 0 || __status=1
+  __fail "$__status"
+@loop
+}
+trap __exited EXIT
+"#;
+
+/// The script in its folder.
+pub(super) struct Script {
+    pub(super) path: PathBuf,
+    folder: PathBuf,
+}
+
+/// Writes the script and its commands to `folder`.
+pub(super) fn write(buildspec: &Buildspec, folder: &Path) -> Result<Script> {
+    let folder = folder.join("script");
+    let mut steps = Vec::new();
+    for (phase, specification) in buildspec.phases.iter().enumerate() {
+        steps.push("test $__stopped = 1 || __begin".to_owned());
+        for (index, command) in commands(specification) {
+            let path = folder.join(format!("{phase}-{index}.sh"));
+            files::write_whole(&path, command.text.as_bytes())?;
+            let always = index >= specification.commands.len();
+            steps.push(step(phase, index, always, &path));
+        }
+        let stops = u8::from(specification.stops_build);
+        steps.push(format!("test $__stopped = 1 || __end {stops}"));
+    }
+    let script = Script {
+        path: folder.join("build.sh"),
+        folder,
+    };
+    steps.extend(buildspec.exported.iter().map(|name| script.export(name)));
+    files::write_whole(&script.path, script.text(&steps).as_bytes())?;
+    Ok(script)
+}
+
+/// The commands of a phase, then those that run in any case, numbered.
+fn commands(phase: &PhaseSpecification) -> impl Iterator<Item = (usize, &Command)> {
+    phase.commands.iter().chain(&phase.finally).enumerate()
+}
+
+/// A command: not where the phase has failed already, unless it runs in any case.
+fn step(phase: usize, index: usize, always: bool, path: &Path) -> String {
+    let condition = if always {
+        "$__stopped = 0"
+    } else {
+        "$__stopped$__failed = 00"
+    };
+    let path = quoted(path);
+    format!(
+        "if test {condition}; then __now='{phase} {index}'; . {path}; __status=$?; test $__status = 0 || __fail $__status; fi"
+    )
+}
+
+fn quoted(path: &Path) -> String {
+    format!("'{}'", path.display().to_string().replace('\'', r"'\''"))
+}
+
+impl Script {
+    fn text(&self, steps: &[String]) -> String {
+        let mut cases = String::new();
+        for (number, step) in steps.iter().enumerate() {
+            // Writing to a string cannot fail.
+            let _ = writeln!(cases, "    {number}) {step} ;;");
+        }
+        let loops = format!(
+            "while test $__step -lt {}; do\n  __current=$__step; __step=$((__step + 1))\n  case $__current in\n{cases}  esac\ndone",
+            steps.len()
+        );
+        let log = self.log().display().to_string().replace('\'', r"'\''");
+        let begin = BEGIN.replace("@loop", &loops).replace("@log", &log);
+        format!("{begin}{loops}\ntrap - EXIT\nexit 0\n")
+    }
+
+    fn export(&self, name: &str) -> String {
+        let path = quoted(&self.folder.join("exported").join(name));
+        let folder = quoted(&self.folder.join("exported"));
+        format!("mkdir -p {folder}; printenv {name} > {path} || rm -f {path}")
+    }
+
+    fn log(&self) -> PathBuf {
+        self.folder.join("log")
+    }
+
+    /// What the phases came to.
+    pub(super) fn phases(&self, buildspec: &Buildspec) -> Result<Vec<Phase>> {
+        let mut names = buildspec.phases.iter();
+        let mut phases: Vec<Phase> = Vec::new();
+        let mut began = 0.0;
+        for line in read(&self.log()).unwrap_or_default().lines() {
+            let words: Vec<_> = line.split(' ').collect();
+            let time = seconds(words.first().copied())?;
+            match (words.get(1).copied(), phases.last_mut()) {
+                (Some("begin"), _) => {
+                    began = time;
+                    let name = names.next().context("a phase began that is not there")?;
+                    phases.push(begun(name));
+                }
+                (Some("end"), Some(phase)) => phase.seconds = time - began,
+                (Some("failed"), Some(phase)) => {
+                    phase.succeeded = false;
+                    phase.failed = phase.failed.take().or(failure(buildspec, &words[2..]));
+                }
+                _ => {}
+            }
+        }
+        Ok(phases)
+    }
+
+    /// The exported variables that have a value.
+    pub(super) fn exported(&self) -> Result<BTreeMap<String, String>> {
+        let folder = self.folder.join("exported");
+        let Ok(entries) = std::fs::read_dir(&folder) else {
+            return Ok(BTreeMap::new());
+        };
+        let values = entries.map(|entry| {
+            let entry = entry?;
+            let value = read(&entry.path())?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            Ok((name, value.strip_suffix('\n').unwrap_or(&value).to_owned()))
+        });
+        values.collect()
+    }
+}
+
+fn begun(phase: &PhaseSpecification) -> Phase {
+    Phase {
+        phase: phase.name.to_owned(),
+        succeeded: true,
+        seconds: 0.0,
+        failed: None,
+    }
+}
+
+/// A time as the shell writes it; bash uses the decimal point of the language.
+fn seconds(word: Option<&str>) -> Result<f64> {
+    let word = word.unwrap_or_default().replace(',', ".");
+    word.parse()
+        .with_context(|| format!("the shell's time {word:?} is no number"))
+}
+
+/// The command of `PHASE INDEX STATUS`.
+fn failure(buildspec: &Buildspec, words: &[&str]) -> Option<Failure> {
+    let number = |index: usize| words.get(index)?.parse::<usize>().ok();
+    let phase = buildspec.phases.get(number(0)?)?;
+    let (_, command) = commands(phase).nth(number(1)?)?;
+    Some(Failure {
+        command: command.text.trim_end().to_owned(),
+        line: command.line,
+        status: words.get(2)?.parse().ok()?,
+    })
+}

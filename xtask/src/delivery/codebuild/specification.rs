@@ -1,0 +1,254 @@
+//! A buildspec as far as it is emulated here.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+
+use crate::delivery::yaml::{self, Node};
+use crate::error::{Fault, Kind};
+
+/// The phases in their order.
+const PHASES: [&str; 4] = ["install", "pre_build", "build", "post_build"];
+
+/// The keys that have an effect here, or need none: nothing is restored from a cache.
+const EMULATED: [(&[&str], &[&str]); 4] = [
+    (&[], &["version", "env", "phases", "artifacts", "cache"]),
+    (
+        &["env"],
+        &[
+            "shell",
+            "variables",
+            "parameter-store",
+            "exported-variables",
+        ],
+    ),
+    (&["phases"], &PHASES),
+    (
+        &["artifacts"],
+        &[
+            "files",
+            "name",
+            "discard-paths",
+            "base-directory",
+            "exclude-paths",
+            "secondary-artifacts",
+        ],
+    ),
+];
+
+/// What is emulated of a phase.
+const EMULATED_IN_PHASE: [&str; 3] = ["on-failure", "commands", "finally"];
+
+/// A buildspec.
+#[derive(Debug)]
+pub struct Buildspec {
+    pub(super) shell: String,
+    /// The variables of `env`, in their order.
+    pub variables: Vec<Variable>,
+    pub(super) exported: Vec<String>,
+    pub(super) phases: Vec<PhaseSpecification>,
+    pub(super) artifacts: Vec<Artifact>,
+}
+
+/// A variable of `env`.
+#[derive(Debug)]
+pub struct Variable {
+    /// Its name in the shell.
+    pub name: String,
+    /// Where its value comes from.
+    pub source: Source,
+}
+
+/// Where a variable's value comes from.
+#[derive(Debug)]
+pub enum Source {
+    /// The buildspec itself, literally.
+    Value(String),
+    /// The parameter of this name.
+    Parameter(String),
+}
+
+#[derive(Debug)]
+pub(super) struct PhaseSpecification {
+    pub(super) name: &'static str,
+    pub(super) commands: Vec<Command>,
+    pub(super) finally: Vec<Command>,
+    /// Whether no phase follows where this one fails.
+    pub(super) stops_build: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Command {
+    pub(super) text: String,
+    pub(super) line: usize,
+}
+
+#[derive(Debug)]
+pub(super) struct Artifact {
+    /// The folder that its files go to.
+    pub(super) name: String,
+    pub(super) base: String,
+    pub(super) files: Vec<String>,
+    pub(super) excluded: Vec<String>,
+    pub(super) flat: bool,
+}
+
+impl Buildspec {
+    /// Reads a buildspec. With `lenient`, keys that are not emulated are left out
+    /// and returned instead.
+    ///
+    /// # Errors
+    /// A file that cannot be read, and keys that are not emulated.
+    pub fn read(path: &Path, lenient: bool) -> Result<(Self, Vec<String>)> {
+        let text = fs::read_to_string(path).with_context(|| {
+            Kind::Configuration.because(format!("{} cannot be read", path.display()))
+        })?;
+        let node = yaml::read(&text).with_context(|| {
+            Kind::Configuration.because(format!("{} is no YAML", path.display()))
+        })?;
+        check_version(&node)?;
+        let ignored = not_emulated(&node);
+        if !ignored.is_empty() && !lenient {
+            let fault = format!("not emulated here: {}", ignored.join(", "));
+            return Err(Kind::Configuration
+                .because(fault)
+                .hint("--lenient runs the buildspec without them")
+                .into());
+        }
+        Ok((Self::of(&node)?, ignored))
+    }
+
+    fn of(node: &Node) -> Result<Self> {
+        let shell = node.text_at(&["env", "shell"]).unwrap_or("sh");
+        if !["bash", "sh"].contains(&shell) {
+            let fault = format!("the shell {shell:?} is neither bash nor sh");
+            return Err(Kind::Configuration.because(fault).into());
+        }
+        let exported = node.items_at(&["env", "exported-variables"]);
+        let phases = PHASES.into_iter().filter_map(|name| {
+            let phase = node.at(&["phases", name])?;
+            Some(PhaseSpecification::of(name, phase))
+        });
+        Ok(Self {
+            shell: shell.to_owned(),
+            variables: variables(node),
+            exported: texts(exported),
+            phases: phases.collect(),
+            artifacts: artifacts(node),
+        })
+    }
+}
+
+impl PhaseSpecification {
+    /// A failed `build` is followed by `post_build`, a failed phase before it by none.
+    fn of(name: &'static str, phase: &Node) -> Self {
+        let stops_build = match phase.text_at(&["on-failure"]) {
+            Some("CONTINUE") => false,
+            Some("ABORT") => true,
+            _ => name != "build",
+        };
+        Self {
+            name,
+            commands: commands(phase.items_at(&["commands"])),
+            finally: commands(phase.items_at(&["finally"])),
+            stops_build,
+        }
+    }
+}
+
+fn check_version(node: &Node) -> Result<(), Fault> {
+    match node.text_at(&["version"]) {
+        Some("0.2") => Ok(()),
+        other => {
+            let fault = format!(
+                "the buildspec's version is {:?}",
+                other.unwrap_or("missing")
+            );
+            Err(Kind::Configuration.because(fault).hint("version: 0.2"))
+        }
+    }
+}
+
+fn not_emulated(node: &Node) -> Vec<String> {
+    let in_phases = PHASES.map(|phase| (vec!["phases", phase], &EMULATED_IN_PHASE[..]));
+    let elsewhere = EMULATED.map(|(path, keys)| (path.to_vec(), keys));
+    let mut ignored: Vec<_> = elsewhere
+        .into_iter()
+        .chain(in_phases)
+        .flat_map(|(path, known)| unknown(node, &path, known))
+        .collect();
+    for phase in PHASES {
+        let rule = node.text_at(&["phases", phase, "on-failure"]);
+        ignored.extend(
+            rule.filter(|rule| !["ABORT", "CONTINUE"].contains(rule))
+                .map(|rule| format!("phases.{phase}.on-failure: {rule}")),
+        );
+    }
+    ignored
+}
+
+fn unknown(node: &Node, path: &[&str], known: &[&str]) -> Vec<String> {
+    let keys = node.entries_at(path).filter_map(|(key, _)| key.text());
+    keys.filter(|key| !known.contains(key))
+        .map(|key| {
+            path.iter()
+                .copied()
+                .chain([key])
+                .collect::<Vec<_>>()
+                .join(".")
+        })
+        .collect()
+}
+
+fn variables(node: &Node) -> Vec<Variable> {
+    let of = |kind, source: fn(String) -> Source| {
+        let entries = node.entries_at(&["env", kind]);
+        entries.filter_map(move |(name, value)| {
+            Some(Variable {
+                name: name.text()?.to_owned(),
+                source: source(value.text()?.to_owned()),
+            })
+        })
+    };
+    let values = of("variables", Source::Value);
+    values
+        .chain(of("parameter-store", Source::Parameter))
+        .collect()
+}
+
+fn commands(items: &[Node]) -> Vec<Command> {
+    let commands = items.iter().filter_map(|item| {
+        Some(Command {
+            text: item.text()?.to_owned(),
+            line: item.line,
+        })
+    });
+    commands.collect()
+}
+
+fn texts(items: &[Node]) -> Vec<String> {
+    items
+        .iter()
+        .filter_map(Node::text)
+        .map(str::to_owned)
+        .collect()
+}
+
+/// The primary artifact, then the secondary ones.
+fn artifacts(node: &Node) -> Vec<Artifact> {
+    let of = |name: &str, node: &Node| Artifact {
+        name: name.to_owned(),
+        base: node.text_at(&["base-directory"]).unwrap_or(".").to_owned(),
+        files: texts(node.items_at(&["files"])),
+        excluded: texts(node.items_at(&["exclude-paths"])),
+        flat: node.text_at(&["discard-paths"]) == Some("yes"),
+    };
+    let primary = node
+        .get("artifacts")
+        .filter(|artifacts| artifacts.get("files").is_some());
+    let secondary = node.entries_at(&["artifacts", "secondary-artifacts"]);
+    let secondary = secondary.filter_map(|(name, node)| Some(of(name.text()?, node)));
+    let primary = primary.map(|node| of("artifacts", node));
+    primary.into_iter().chain(secondary).collect()
+}

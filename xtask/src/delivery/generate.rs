@@ -1,0 +1,83 @@
+//! The files that follow from the metadata: buildspecs, templates, the picture.
+//!
+//! Composing them is pure: the same metadata gives the same text.
+
+mod buildspec;
+mod environment;
+mod foundation;
+mod picture;
+mod pipeline;
+
+use std::path::PathBuf;
+
+use crate::delivery::model;
+use crate::error::Fault;
+use crate::parameters::Catalogue;
+use crate::workspace::{Environment, Service, Workspace};
+
+/// A file that follows from the metadata.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Generated {
+    /// Its path below the workspace's root.
+    pub path: PathBuf,
+    /// Its content.
+    pub text: String,
+}
+
+/// All files of `workspace`, services first.
+///
+/// # Errors
+/// More services or actions than AWS lets one pipeline have.
+pub fn generate(workspace: &Workspace, catalogue: &Catalogue) -> Result<Vec<Generated>, Fault> {
+    model::check(workspace)?;
+    let with_pages = workspace.with_pages();
+    let is_page = |service: &Service| {
+        with_pages
+            .iter()
+            .any(|page| page.package == service.package)
+    };
+    let mut files = Vec::new();
+    for service in &workspace.services {
+        files.extend(buildspecs(service, is_page(service)));
+    }
+    let build = |name: &str, text| Generated {
+        path: PathBuf::from("build").join(name),
+        text,
+    };
+    files.extend([
+        build("foundation.yaml", foundation::foundation(workspace)),
+        build(
+            "environment.yaml",
+            environment::environment(workspace, catalogue),
+        ),
+        build("pipeline.yaml", pipeline::pipeline(workspace)),
+        build("pipeline.md", picture::picture(workspace, catalogue)),
+    ]);
+    Ok(files)
+}
+
+fn buildspecs(service: &Service, has_pages: bool) -> Vec<Generated> {
+    let file = |step: model::Step<'_>, text| {
+        step.buildspec().map(|path| Generated {
+            path: path.into(),
+            text,
+        })
+    };
+    let of = |environment| buildspec::of_environment(service, environment);
+    let end_to_end = has_pages
+        .then(|| {
+            file(
+                model::Step::EndToEnd(service),
+                buildspec::end_to_end(service),
+            )
+        })
+        .flatten();
+    [
+        file(model::Step::Build(service), of(Environment::Staging)),
+        end_to_end,
+        file(model::Step::Promote(service), of(Environment::Production)),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}

@@ -1,0 +1,151 @@
+//! `build/environment.yaml`: where the services run.
+
+use crate::delivery::template::{fill, logical_id};
+use crate::parameters::{Catalogue, service_dns};
+use crate::workspace::{Environment, Service, Workspace};
+
+const TEMPLATE: &str = include_str!("environment/template.yaml");
+const SUFFIXES: &str = include_str!("environment/suffixes.yaml");
+const IMAGE_PARAMETER: &str = include_str!("environment/image_parameter.yaml");
+const INGRESS: &str = include_str!("environment/ingress.yaml");
+const SERVICE: &str = include_str!("environment/service.yaml");
+const SECRET: &str = include_str!("environment/secret.yaml");
+const SECRET_ARN: &str = include_str!("environment/secret_arn.yaml");
+
+/// What stands before the ARNs of the secrets in a role.
+const SECRETS_STATEMENT: &str = "              - Effect: Allow
+                Action: ssm:GetParameters
+                Resource:
+";
+
+/// A variable of a container and the parameter with its value, whose name ends
+/// with the environment's.
+struct Secret {
+    variable: String,
+    parameter: String,
+}
+
+/// The template's text.
+pub(super) fn environment(workspace: &Workspace, catalogue: &Catalogue) -> String {
+    let services = &workspace.services;
+    let image_parameters = services.iter().map(|service| {
+        fill(
+            IMAGE_PARAMETER,
+            &[
+                ("Service", &logical_id(&service.package)),
+                ("package", &service.package),
+            ],
+        )
+    });
+    let described = services.iter().enumerate().map(|(index, service)| {
+        of_service(
+            workspace,
+            service,
+            index + 1,
+            &secrets(workspace, catalogue, service),
+        )
+    });
+    let described: String = described.collect();
+    // CloudFormation's linter complains of a mapping that nothing uses.
+    let suffixes = if described.contains("[Parameters,") {
+        SUFFIXES
+    } else {
+        ""
+    };
+    fill(
+        TEMPLATE,
+        &[
+            ("name", &workspace.name),
+            ("suffixes", suffixes),
+            ("image_parameters", &image_parameters.collect::<String>()),
+            ("ingress", &ingress(services)),
+            ("services", &described),
+        ],
+    )
+}
+
+/// A rule per port, however many services listen on it.
+fn ingress(services: &[Service]) -> String {
+    let mut ports: Vec<u16> = services.iter().map(|service| service.port).collect();
+    ports.sort_unstable();
+    ports.dedup();
+    let rule = |port: &u16| fill(INGRESS, &[("port", &port.to_string())]);
+    ports.iter().map(rule).collect()
+}
+
+/// The database's URL, where the catalogue of parameters knows one, and where the upstreams are.
+fn secrets(workspace: &Workspace, catalogue: &Catalogue, service: &Service) -> Vec<Secret> {
+    let database = catalogue
+        .entry(&service.database_parameter(Environment::Staging))
+        .map(|_| Secret {
+            variable: "DATABASE_URL".to_owned(),
+            parameter: format!("{}_DATABASE_URL", service.prefix()),
+        });
+    let upstreams = workspace
+        .services
+        .iter()
+        .filter(|other| service.upstreams.contains(&other.package))
+        .map(|upstream| Secret {
+            variable: service_dns(upstream),
+            parameter: service_dns(upstream),
+        });
+    database.into_iter().chain(upstreams).collect()
+}
+
+fn of_service(
+    workspace: &Workspace,
+    service: &Service,
+    priority: usize,
+    secrets: &[Secret],
+) -> String {
+    fill(
+        SERVICE,
+        &[
+            ("name", &workspace.name),
+            ("package", &service.package),
+            ("Service", &logical_id(&service.package)),
+            ("alias", &service.alias),
+            ("port", &service.port.to_string()),
+            ("context_path", &service.context_path),
+            ("priority", &priority.to_string()),
+            ("architecture", architecture(&workspace.target)),
+            ("secrets", &secret_variables(secrets)),
+            ("secrets_statement", &secrets_statement(secrets)),
+        ],
+    )
+}
+
+fn secret_variables(secrets: &[Secret]) -> String {
+    if secrets.is_empty() {
+        return String::new();
+    }
+    let variables = secrets.iter().map(|secret| {
+        fill(
+            SECRET,
+            &[
+                ("variable", &secret.variable),
+                ("parameter", &secret.parameter),
+            ],
+        )
+    });
+    format!("          Secrets:\n{}", variables.collect::<String>())
+}
+
+fn secrets_statement(secrets: &[Secret]) -> String {
+    if secrets.is_empty() {
+        return String::new();
+    }
+    let arns = secrets
+        .iter()
+        .map(|secret| fill(SECRET_ARN, &[("parameter", &secret.parameter)]));
+    format!("{SECRETS_STATEMENT}{}", arns.collect::<String>())
+}
+
+/// Fargate's word for the processor of a target.
+fn architecture(target: &str) -> &'static str {
+    if target.starts_with("aarch64") {
+        "ARM64"
+    } else {
+        "X86_64"
+    }
+}

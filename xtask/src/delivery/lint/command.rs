@@ -1,0 +1,104 @@
+//! What single commands of a buildspec do wrong.
+
+use super::{Finding, Node};
+
+/// The findings in one command.
+pub(super) fn findings(command: &Node, containers: &[String]) -> Vec<Finding> {
+    let Some(text) = command.text() else {
+        return Vec::new();
+    };
+    let rules = [
+        password_argument(command, text),
+        lost_status(command, text),
+        several_lines(command, text),
+        unknown_container(command, text, containers),
+    ];
+    rules.into_iter().flatten().collect()
+}
+
+/// Whether the command makes an image available to others.
+pub(super) fn publishes(text: &str) -> bool {
+    let of_this_tool = ["staging-tag", "push", "promote-to-production", "promote"];
+    has_words(text, &["docker", "push"])
+        || of_this_tool
+            .iter()
+            .any(|command| has_words(text, &["xtask", command]))
+}
+
+/// Whether these words stand next to each other.
+pub(super) fn has_words(text: &str, words: &[&str]) -> bool {
+    let all: Vec<_> = text.split_whitespace().collect();
+    all.windows(words.len()).any(|window| window == words)
+}
+
+fn password_argument(command: &Node, text: &str) -> Option<Finding> {
+    let (_, arguments) = text.split_once("docker login")?;
+    let is_password = |word: &str| {
+        word == "-p"
+            || word == "--password"
+            || word.starts_with("--password=")
+            || (word.starts_with("-p") && !word.starts_with("--"))
+    };
+    arguments.split_whitespace().any(is_password).then(|| {
+        Finding::new(
+            command,
+            "password-argument",
+            "the password is in the list of processes, where every command of the build can read it",
+            "printf %s \"$DOCKER_PASSWORD\" | docker login --username \"$DOCKER_USER\" --password-stdin",
+        )
+    })
+}
+
+/// `export X=$(…)` has the status of `export`.
+fn lost_status(command: &Node, text: &str) -> Option<Finding> {
+    let exports = |line: &str| {
+        let line = line.trim_start();
+        line.starts_with("export ")
+            && (line.contains("=$(") || line.contains("=\"$(") || line.contains("=`"))
+    };
+    text.lines().any(exports).then(|| {
+        Finding::new(
+            command,
+            "lost-status",
+            "the build goes on with an empty value where the command in the substitution fails: `export` itself succeeds",
+            "assign first, `X=$(…)`, then `export X` as a command of its own",
+        )
+    })
+}
+
+fn several_lines(command: &Node, text: &str) -> Option<Finding> {
+    let commands = text.lines().filter(|line| {
+        let line = line.trim();
+        !line.is_empty() && !line.starts_with('#')
+    });
+    let stops = text.contains("set -e") || text.contains("&& \\") || text.contains("\\\n");
+    // An `if` or a loop is one command, however many lines it has.
+    let compound = ["if ", "for ", "while ", "case "]
+        .iter()
+        .any(|word| text.trim_start().starts_with(word));
+    (commands.count() > 1 && !stops && !compound).then(|| {
+        Finding::new(
+            command,
+            "lost-status",
+            "the build goes on where a line fails: of an item with several lines only the last one's status counts",
+            "make each line an item of its own, or begin the item with `set -e`",
+        )
+    })
+}
+
+fn unknown_container(command: &Node, text: &str, containers: &[String]) -> Option<Finding> {
+    let (_, rest) = text.split_once("\"name\":")?;
+    let name = rest.trim_start().strip_prefix('"')?.split('"').next()?;
+    let is_literal = !name.contains(['$', '%']) && text.contains("imageUri");
+    (is_literal && !containers.iter().any(|known| known == name)).then(|| {
+        Finding::new(
+            command,
+            "unknown-container",
+            format!("the deployment fails: no task definition has a container {name:?}"),
+            format!(
+                "name one of {}, or let `cargo xtask imagedefinitions` write the file",
+                containers.join(", ")
+            ),
+        )
+    })
+}

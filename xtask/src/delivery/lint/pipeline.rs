@@ -1,0 +1,271 @@
+//! The rules of a pipeline as a whole.
+
+use std::path::Path;
+
+use super::action::provider;
+use super::{Finding, Node, action, read};
+
+/// How many stages a pipeline may have, and how many actions a stage.
+const MANY: usize = 50;
+
+/// What every pipeline has (AWS CodePipeline User Guide, "Variables reference").
+const SOURCE_VARIABLES: [&str; 6] = [
+    "AuthorDate",
+    "BranchName",
+    "CommitId",
+    "CommitMessage",
+    "ConnectionArn",
+    "FullRepositoryName",
+];
+
+/// The properties of the resources of a type.
+pub(super) fn resources<'a>(template: &'a Node, kind: &'a str) -> impl Iterator<Item = &'a Node> {
+    let resources = template
+        .entries_at(&["Resources"])
+        .map(|(_, resource)| resource);
+    resources
+        .filter(move |resource| resource.text_at(&["Type"]) == Some(kind))
+        .filter_map(|resource| resource.get("Properties"))
+}
+
+/// The findings in the pipelines of a template; buildspecs are looked up below `root`.
+pub(super) fn findings(template: &Node, root: &Path) -> Vec<Finding> {
+    resources(template, "AWS::CodePipeline::Pipeline")
+        .flat_map(|properties| Pipeline::new(template, properties, root).findings())
+        .collect()
+}
+
+struct Pipeline<'a> {
+    template: &'a Node,
+    properties: &'a Node,
+    root: &'a Path,
+    /// With the place in the order of execution: the stage and the `RunOrder`.
+    actions: Vec<((usize, usize), &'a Node)>,
+}
+
+impl<'a> Pipeline<'a> {
+    fn new(template: &'a Node, properties: &'a Node, root: &'a Path) -> Self {
+        let stages = properties.items_at(&["Stages"]).iter().enumerate();
+        let order = |action: &Node| {
+            action
+                .text_at(&["RunOrder"])
+                .and_then(|order| order.parse().ok())
+                .unwrap_or(1)
+        };
+        let actions = stages.flat_map(|(stage, node)| {
+            let actions = node.items_at(&["Actions"]).iter();
+            actions.map(move |action| ((stage, order(action)), action))
+        });
+        Self {
+            actions: actions.collect(),
+            template,
+            properties,
+            root,
+        }
+    }
+
+    fn findings(&self) -> Vec<Finding> {
+        let clones = self.clones();
+        let actions = self.actions.iter();
+        let mut findings: Vec<_> = actions
+            .flat_map(|(_, action)| action::findings(action, &clones))
+            .collect();
+        findings.extend(self.execution_mode());
+        findings.extend(self.too_many());
+        findings.extend(self.namespaces());
+        findings.extend(self.triggers());
+        findings.extend(self.undefined_variables());
+        findings
+    }
+
+    fn clones(&self) -> Vec<&'a str> {
+        let is_clone = |action: &Node| {
+            action.text_at(&["Configuration", "OutputArtifactFormat"])
+                == Some("CODEBUILD_CLONE_REF")
+        };
+        let sources = self
+            .actions
+            .iter()
+            .map(|(_, action)| *action)
+            .filter(|action| is_clone(action));
+        sources.flat_map(artifacts).collect()
+    }
+
+    fn execution_mode(&self) -> Option<Finding> {
+        let mode = self.properties.get("ExecutionMode")?;
+        let is_v2 = self.properties.text_at(&["PipelineType"]) == Some("V2");
+        let stages = self.properties.items_at(&["Stages"]);
+        let rolls_back = |stage: &Node| stage.text_at(&["OnFailure", "Result"]) == Some("ROLLBACK");
+        match mode.text()? {
+            "SUPERSEDED" => None,
+            name if !is_v2 => Some(Finding::new(
+                mode,
+                "v1-mode",
+                format!("the stack fails: a pipeline of type V1 has no execution mode {name}"),
+                "PipelineType: V2",
+            )),
+            "PARALLEL" if stages.iter().any(rolls_back) => Some(Finding::new(
+                mode,
+                "parallel-rollback",
+                "the stack fails: stages of parallel executions cannot be rolled back",
+                "ExecutionMode: SUPERSEDED, or no OnFailure",
+            )),
+            _ => None,
+        }
+    }
+
+    fn too_many(&self) -> Vec<Finding> {
+        let stages = self.properties.items_at(&["Stages"]);
+        let finding = |node: &Node, what: &str| {
+            Finding::new(
+                node,
+                "too-many",
+                format!("the stack fails: there are more than {MANY} {what}"),
+                "split the pipeline",
+            )
+        };
+        let full = stages
+            .iter()
+            .filter(|stage| stage.items_at(&["Actions"]).len() > MANY);
+        let mut findings: Vec<_> = full
+            .map(|stage| finding(stage, "actions in this stage"))
+            .collect();
+        if stages.len() > MANY {
+            findings.push(finding(self.properties, "stages"));
+        }
+        findings
+    }
+
+    fn namespaces(&self) -> Vec<Finding> {
+        let mut taken: Vec<&str> = self
+            .actions
+            .iter()
+            .flat_map(|(_, action)| artifacts(action))
+            .collect();
+        let mut findings = Vec::new();
+        for (_, action) in &self.actions {
+            let Some(node) = action.get("Namespace") else {
+                continue;
+            };
+            let name = node.text().unwrap_or_default();
+            if taken.contains(&name) {
+                findings.push(Finding::new(
+                    node,
+                    "namespace",
+                    format!("the stack fails: another action has the namespace {name:?}, or an artifact is called so"),
+                    "choose a name of its own",
+                ));
+            }
+            taken.push(name);
+        }
+        findings
+    }
+
+    fn triggers(&self) -> Vec<Finding> {
+        let keys = ["GitConfiguration", "SourceActionName"];
+        let named = self
+            .properties
+            .items_at(&["Triggers"])
+            .iter()
+            .filter_map(|trigger| trigger.at(&keys));
+        let unknown = named.filter(|name| {
+            let is_it = |action: &Node| action.text_at(&["Name"]) == name.text();
+            !self
+                .actions
+                .iter()
+                .any(|(_, action)| provider(action) == "CodeStarSourceConnection" && is_it(action))
+        });
+        unknown
+            .map(|name| {
+                Finding::new(
+                    name,
+                    "unknown-trigger",
+                    format!(
+                        "the stack fails: no source action with a connection is called {:?}",
+                        name.text().unwrap_or_default()
+                    ),
+                    "name the source action",
+                )
+            })
+            .collect()
+    }
+
+    fn undefined_variables(&self) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        for (place, action) in &self.actions {
+            for (_, value) in action.entries_at(&["Configuration"]) {
+                let names = variables(value.text().unwrap_or_default());
+                let undefined =
+                    names.filter(|(namespace, name)| !self.defines(*place, namespace, name));
+                findings.extend(undefined.map(|(namespace, name)| {
+                    Finding::new(
+                        value,
+                        "undefined-variable",
+                        format!("the action fails when it starts: nothing before it gives #{{{namespace}.{name}}}"),
+                        "name an action's Namespace and a variable that its buildspec exports",
+                    )
+                }));
+            }
+        }
+        findings
+    }
+
+    /// Whether the variable has a value before the action at `place` runs.
+    fn defines(&self, place: (usize, usize), namespace: &str, name: &str) -> bool {
+        match namespace {
+            "codepipeline" => name == "PipelineExecutionId",
+            "variables" => {
+                let variables = self.properties.items_at(&["Variables"]);
+                variables
+                    .iter()
+                    .any(|variable| variable.text_at(&["Name"]) == Some(name))
+            }
+            _ => self
+                .actions
+                .iter()
+                .filter(|(earlier, action)| {
+                    *earlier < place && action.text_at(&["Namespace"]) == Some(namespace)
+                })
+                .any(|(_, action)| self.gives(action, name)),
+        }
+    }
+
+    /// Whether the action gives the variable. What is not known here is believed.
+    fn gives(&self, action: &Node, name: &str) -> bool {
+        match provider(action) {
+            "CodeStarSourceConnection" => SOURCE_VARIABLES.contains(&name),
+            "CodeBuild" => match self.buildspec(action) {
+                Some(buildspec) => {
+                    let exported = buildspec.items_at(&["env", "exported-variables"]);
+                    exported
+                        .iter()
+                        .any(|exported| exported.text() == Some(name))
+                }
+                None => true,
+            },
+            _ => true,
+        }
+    }
+
+    /// The buildspec of the action's project, where both are here.
+    fn buildspec(&self, action: &Node) -> Option<Node> {
+        let project = action.at(&["Configuration", "ProjectName"])?.resource()?;
+        let project = self.template.at(&["Resources", project, "Properties"])?;
+        let path = project.text_at(&["Source", "BuildSpec"])?;
+        read(&self.root.join(path)).ok()
+    }
+}
+
+fn artifacts(action: &Node) -> impl Iterator<Item = &str> {
+    let artifacts = action.items_at(&["OutputArtifacts"]).iter();
+    artifacts.filter_map(|artifact| artifact.text_at(&["Name"]))
+}
+
+/// The `#{namespace.NAME}` in a text.
+fn variables(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    let inside = text
+        .split("#{")
+        .skip(1)
+        .filter_map(|rest| rest.split('}').next());
+    inside.filter_map(|inside| inside.split_once('.'))
+}

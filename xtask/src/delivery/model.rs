@@ -1,0 +1,218 @@
+//! The pipeline as a value: what its stages do, in order. The template and the
+//! picture are two ways to write it down.
+
+use crate::error::{Fault, Kind};
+use crate::workspace::{Environment, Service, Workspace};
+
+/// How many services one pipeline delivers.
+pub(super) const SERVICES: usize = 20;
+
+/// How many actions a stage may have (AWS CodePipeline User Guide, "Quotas in AWS CodePipeline").
+pub(super) const ACTIONS: usize = 50;
+
+/// How long an approval's text may be before its variables have values, and after;
+/// 60 of the 1000 characters are for the commit.
+const APPROVAL_LENGTH: usize = 940;
+
+/// How long a digest and a usual tag are.
+const DIGEST_AND_TAG_LENGTH: usize = 71 + 40;
+
+/// What an action does.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Step<'a> {
+    /// Builds the image and tags it for staging.
+    Build(&'a Service),
+    /// Gives the image to ECS.
+    Deploy(&'a Service, Environment),
+    /// Tests the pages of the deployed services in a browser.
+    EndToEnd(&'a Service),
+    /// Asks people.
+    Approve(Part<'a>),
+    /// Points the production tag at the tested image.
+    Promote(&'a Service),
+}
+
+/// The services that one approval shows.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Part<'a> {
+    /// Which of the approvals it is, from 1.
+    pub(super) number: usize,
+    /// What it shows.
+    pub(super) services: &'a [Service],
+}
+
+/// An action; those of the same order run side by side.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Action<'a> {
+    /// The `RunOrder`, from 1.
+    pub(super) order: usize,
+    /// What it does.
+    pub(super) step: Step<'a>,
+}
+
+/// The actions of the stage `staging`: level by level, upstreams first, then the
+/// tests of what was deployed, then the approval.
+pub(super) fn staging(workspace: &Workspace) -> Vec<Action<'_>> {
+    let mut actions = Vec::new();
+    let mut order = 0;
+    for level in workspace.levels() {
+        let deploy = |service| Step::Deploy(service, Environment::Staging);
+        push(
+            &mut actions,
+            order + 1,
+            level.iter().copied().map(Step::Build),
+        );
+        push(&mut actions, order + 2, level.iter().copied().map(deploy));
+        order += 2;
+    }
+    let with_pages = workspace.with_pages();
+    if !with_pages.is_empty() {
+        order += 1;
+        push(
+            &mut actions,
+            order,
+            with_pages.into_iter().map(Step::EndToEnd),
+        );
+    }
+    push(&mut actions, order + 1, approvals(&workspace.services));
+    actions
+}
+
+/// The actions of the stage `release`: all services side by side.
+pub(super) fn release(workspace: &Workspace) -> Vec<Action<'_>> {
+    let deploy = |service| Step::Deploy(service, Environment::Production);
+    let mut actions = Vec::new();
+    push(
+        &mut actions,
+        1,
+        workspace.services.iter().map(Step::Promote),
+    );
+    push(&mut actions, 2, workspace.services.iter().map(deploy));
+    actions
+}
+
+/// Refuses what would pass the limits of AWS.
+pub(super) fn check(workspace: &Workspace) -> Result<(), Fault> {
+    let count = workspace.services.len();
+    if count == 0 {
+        return Err(Kind::Configuration
+            .because("there is no service to deliver")
+            .hint("cargo xtask onboard NAME"));
+    }
+    if count > SERVICES {
+        let fault = format!("{count} services are too many: one pipeline delivers {SERVICES}");
+        return Err(Kind::Configuration.because(fault).hint(
+            "split the workspace: move services that are released together into one of their own, with another delivery.name",
+        ));
+    }
+    let actions = staging(workspace).len();
+    if actions > ACTIONS {
+        let fault =
+            format!("the stage staging would have {actions} actions, and may have {ACTIONS}");
+        return Err(Kind::Configuration.because(fault).hint(
+            "set `pages = false` in the services whose pages need no end-to-end test of their own",
+        ));
+    }
+    Ok(())
+}
+
+fn push<'a>(
+    actions: &mut Vec<Action<'a>>,
+    order: usize,
+    steps: impl IntoIterator<Item = Step<'a>>,
+) {
+    actions.extend(steps.into_iter().map(|step| Action { order, step }));
+}
+
+/// As few approvals as their length allows, each with the services that it shows.
+fn approvals(services: &[Service]) -> Vec<Step<'_>> {
+    let mut approvals = Vec::new();
+    let mut rest = services;
+    while !rest.is_empty() {
+        let (services, others) = rest.split_at(shown_at_once(rest));
+        let number = approvals.len() + 1;
+        approvals.push(Step::Approve(Part { number, services }));
+        rest = others;
+    }
+    approvals
+}
+
+/// How many of the services one approval can show, at least one.
+fn shown_at_once(services: &[Service]) -> usize {
+    let lengths = services.iter().map(|service| {
+        let with_values = service.alias.len() + DIGEST_AND_TAG_LENGTH;
+        shown(service).len().max(with_values) + ";\n".len()
+    });
+    let sums = lengths.scan(0, |sum, length| {
+        *sum += length;
+        Some(*sum)
+    });
+    sums.take_while(|sum| *sum <= APPROVAL_LENGTH)
+        .count()
+        .max(1)
+}
+
+/// What an approval shows of a service.
+pub(super) fn shown(service: &Service) -> String {
+    let tested = Step::Build(service).namespace();
+    format!(
+        "{} #{{{tested}.IMAGE_DIGEST}} as #{{{tested}.PRODUCTION_TAG}}",
+        service.alias
+    )
+}
+
+impl<'a> Step<'a> {
+    /// The service that it is about.
+    pub(super) fn service(self) -> Option<&'a Service> {
+        match self {
+            Self::Build(service)
+            | Self::Deploy(service, _)
+            | Self::EndToEnd(service)
+            | Self::Promote(service) => Some(service),
+            Self::Approve(_) => None,
+        }
+    }
+
+    /// The action's name, unique in its stage.
+    pub(super) fn action_name(self) -> String {
+        match self {
+            Self::Build(service) => format!("build-{}", service.package),
+            Self::Deploy(service, _) => format!("deploy-{}", service.package),
+            Self::EndToEnd(service) => format!("e2e-{}", service.package),
+            Self::Promote(service) => format!("promote-{}", service.package),
+            Self::Approve(Part { number: 1, .. }) => "approve".to_owned(),
+            Self::Approve(part) => format!("approve-{}", part.number),
+        }
+    }
+
+    /// Where the action's variables are found: unique, and no artifact's name.
+    pub(super) fn namespace(self) -> String {
+        let kind = match self {
+            Self::Build(_) => "staging",
+            Self::EndToEnd(_) => "e2e",
+            Self::Promote(_) => "production",
+            Self::Deploy(..) => "deployment",
+            Self::Approve(_) => "approval",
+        };
+        let name = self
+            .service()
+            .map(|service| service.package.replace('-', "_"));
+        format!("{}_{kind}", name.unwrap_or_default())
+    }
+
+    /// The artifact that the action leaves; its name has no hyphen.
+    pub(super) fn artifact(self) -> String {
+        format!("{}_files", self.namespace())
+    }
+
+    /// The buildspec, below the workspace's root, where CodeBuild does the step.
+    pub(super) fn buildspec(self) -> Option<String> {
+        let (service, file) = match self {
+            Self::Build(service) => (service, "staging/buildspec.yml"),
+            Self::EndToEnd(service) => (service, "staging/buildspec_e2e.yml"),
+            Self::Promote(service) => (service, "production/buildspec.yml"),
+            Self::Deploy(..) | Self::Approve(_) => return None,
+        };
+        Some(format!("{}/build/{file}", service.folder.display()))
+    }
+}

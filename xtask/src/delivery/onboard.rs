@@ -1,0 +1,171 @@
+//! A new service: its crate, and what the workspace says of it.
+
+mod changes;
+mod service;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use toml_edit::DocumentMut;
+
+use super::generate;
+use crate::error::{Fault, Kind};
+use crate::parameters::{Catalogue, FILE, service_dns};
+use crate::workspace::{Service, Workspace};
+use changes::Changes;
+
+/// A service that was added, unless it is dropped before it is kept.
+pub struct Onboarded {
+    changes: Changes,
+    /// The workspace with the service.
+    pub workspace: Workspace,
+    /// The files that were made or changed, below the workspace's root.
+    pub files: Vec<PathBuf>,
+}
+
+impl Onboarded {
+    /// Leaves the service in the workspace.
+    pub fn keep(self) {
+        self.changes.keep();
+    }
+}
+
+/// Adds the service `package`, which calls `upstreams`, to the workspace.
+///
+/// # Errors
+/// A name that is malformed or taken, and files that cannot be written.
+pub fn onboard(workspace: &Workspace, package: &str, upstreams: &[&Service]) -> Result<Onboarded> {
+    check_name(workspace, package)?;
+    let root = &workspace.root;
+    let changes = Changes::begin();
+    let lock = root.join("Cargo.lock");
+    if lock.exists() {
+        changes.remember(&lock)?;
+    }
+    let mut files = service::files(package, upstreams);
+    files.push((
+        "Cargo.toml".into(),
+        with_member(&root.join("Cargo.toml"), package)?,
+    ));
+    files.push((FILE.into(), with_parameters(root, package, upstreams)?));
+    write(&changes, root, &files)?;
+    let workspace = Workspace::containing(root)?;
+    let generated = generate(&workspace, &Catalogue::read(root)?)?;
+    let generated: Vec<_> = generated
+        .into_iter()
+        .map(|file| (file.path, file.text))
+        .collect();
+    write(&changes, root, &generated)?;
+    let files = files.into_iter().chain(generated).map(|(path, _)| path);
+    Ok(Onboarded {
+        files: files.collect(),
+        changes,
+        workspace,
+    })
+}
+
+fn write(changes: &Changes, root: &Path, files: &[(PathBuf, String)]) -> Result<()> {
+    files
+        .iter()
+        .try_for_each(|(path, text)| changes.write(&root.join(path), text))
+}
+
+fn check_name(workspace: &Workspace, package: &str) -> Result<(), Fault> {
+    let letters = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let well_formed = package.starts_with(|c: char| c.is_ascii_lowercase())
+        && package.chars().all(letters)
+        && !package.ends_with('-')
+        && !package.contains("--");
+    if !well_formed {
+        let fault = format!("the name {package:?} is no service's name");
+        return Err(Kind::Usage
+            .because(fault)
+            .hint("a name has small letters, digits and single '-', and begins with a letter"));
+    }
+    let is_taken = workspace.packages.iter().any(|other| other == package)
+        || workspace
+            .services
+            .iter()
+            .any(|service| service.is_called(package))
+        || workspace.root.join(package).exists();
+    if is_taken {
+        let fault = format!("the name {package:?} is taken");
+        return Err(Kind::Refused.because(fault).hint("choose another name"));
+    }
+    Ok(())
+}
+
+/// The root manifest with one more member; all else in it stays as it is written.
+fn with_member(manifest: &Path, package: &str) -> Result<String> {
+    let reading = || format!("reading {}", manifest.display());
+    let text = fs::read_to_string(manifest).with_context(reading)?;
+    let mut document: DocumentMut = text.parse().with_context(reading)?;
+    for key in ["members", "default-members"] {
+        let list = document
+            .get_mut("workspace")
+            .and_then(|workspace| workspace.get_mut(key));
+        if let Some(members) = list.and_then(|list| list.as_array_mut()) {
+            members.push(package);
+        }
+    }
+    Ok(document.to_string())
+}
+
+fn with_parameters(root: &Path, package: &str, upstreams: &[&Service]) -> Result<String> {
+    let path = root.join(FILE);
+    let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+    let catalogue = Catalogue::read(root)?;
+    let prefix = package.to_ascii_uppercase().replace('-', "_");
+    let mut entries = vec![
+        (
+            format!("{prefix}_IMAGE_REPO_NAME"),
+            format!("Where the images of {package} live"),
+            Some(format!("oci:registry/{package}")),
+        ),
+        (
+            format!("{prefix}_IMAGE_TAG_STAGING"),
+            "The tag of the image that runs in staging".to_owned(),
+            Some("1.0.SNAPSHOT".to_owned()),
+        ),
+        (
+            format!("{prefix}_IMAGE_TAG_PRODUCTION"),
+            "The tag of the image that runs in production".to_owned(),
+            Some("1.0.RELEASE".to_owned()),
+        ),
+        (
+            format!("{prefix}_TESTED_DIGEST"),
+            "The digest that was approved; the pipeline sets it".to_owned(),
+            None,
+        ),
+    ];
+    for upstream in upstreams {
+        for environment in ["staging", "production"] {
+            let name = format!(
+                "{}_{}",
+                service_dns(upstream),
+                environment.to_ascii_uppercase()
+            );
+            let description = format!(
+                "The base URL of {} in {environment}, with its scheme",
+                upstream.package
+            );
+            entries.push((
+                name,
+                description,
+                Some(format!("http://127.0.0.1:{}", upstream.port)),
+            ));
+        }
+    }
+    let new = entries
+        .iter()
+        .filter(|(name, ..)| catalogue.entry(name).is_none());
+    let lines = new.map(|(name, description, local)| {
+        let local = local.as_ref().map(|local| format!("local = {local:?}\n"));
+        format!(
+            "\n[{name}]\ndescription = {description:?}\n{}",
+            local.unwrap_or_default()
+        )
+    });
+    Ok(text + &lines.collect::<String>())
+}

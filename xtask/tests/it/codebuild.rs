@@ -1,0 +1,229 @@
+//! `codebuild run`: CodeBuild's semantics on this machine.
+
+use crate::support::{Ran, Sandbox};
+
+/// A workspace with a buildspec of these phases.
+fn buildspec(text: &str) -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.write("buildspec.yml", format!("version: 0.2\n{text}"));
+    sandbox
+}
+
+fn run(sandbox: &Sandbox) -> Ran {
+    sandbox.run(["codebuild", "run", "buildspec.yml"])
+}
+
+/// The phases that ran, and whether they succeeded.
+fn phases(sandbox: &Sandbox, code: i32) -> Vec<(String, bool)> {
+    let objects = sandbox.json(code, &["codebuild", "run", "buildspec.yml"]);
+    let of = |phase: &serde_json::Value| {
+        let name = phase["phase"].as_str().unwrap().to_owned();
+        (name, phase["succeeded"].as_bool().unwrap())
+    };
+    objects.iter().map(of).collect()
+}
+
+fn ran(expected: &[(&str, bool)]) -> Vec<(String, bool)> {
+    expected
+        .iter()
+        .map(|(name, succeeded)| ((*name).to_owned(), *succeeded))
+        .collect()
+}
+
+#[test]
+fn one_shell_runs_all_commands() {
+    let sandbox = buildspec(
+        "env: {shell: bash}\nphases:\n  pre_build: {commands: [X=kept, mkdir -p deep, cd deep, 'f() { echo of $X; }']}\n  build: {commands: [f, pwd]}\n",
+    );
+    let ran = run(&sandbox);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let lines: Vec<_> = ran.stdout.lines().collect();
+    assert_eq!(lines[0], "of kept");
+    assert!(lines[1].ends_with("/deep"), "{lines:?}");
+    assert!(ran.stderr.contains("done  build ("), "{}", ran.stderr);
+}
+
+#[test]
+fn the_first_failing_command_ends_its_phase_and_is_named() {
+    for shell in ["bash", "sh"] {
+        let sandbox = buildspec(&format!(
+            "env: {{shell: {shell}}}\nphases:\n  build:\n    commands:\n      - echo one\n      - sh -c 'exit 7'\n      - echo two\n    finally: [echo finally]\n  post_build:\n    commands: [echo succeeding $CODEBUILD_BUILD_SUCCEEDING]\n"
+        ));
+        let ran = run(&sandbox);
+        ran.fails(
+            1,
+            &[
+                "buildspec.yml:7: `sh -c 'exit 7'` failed in the phase build with status 7",
+                "FAILED  build",
+            ],
+        );
+        assert_eq!(ran.stdout, "one\nfinally\nsucceeding 0\n");
+    }
+}
+
+#[test]
+fn a_command_that_ends_the_shell_fails_its_phase() {
+    for shell in ["bash", "sh"] {
+        let sandbox = buildspec(&format!(
+            "env: {{shell: {shell}}}\nphases:\n  build:\n    commands: [X=1, exit 3, echo never]\n    finally: [echo finally $X]\n  post_build: {{commands: [echo post]}}\n"
+        ));
+        let ran = run(&sandbox);
+        ran.fails(1, &["`exit 3` failed in the phase build with status 3"]);
+        assert_eq!(ran.stdout, "finally 1\npost\n");
+    }
+}
+
+#[test]
+fn a_failed_phase_before_build_skips_the_others() {
+    let text = |rule| {
+        format!(
+            "phases:\n  install:\n    {rule}commands: ['false']\n  build: {{commands: ['true']}}\n  post_build: {{commands: ['true']}}\n"
+        )
+    };
+    assert_eq!(phases(&buildspec(&text("")), 1), ran(&[("install", false)]));
+    assert_eq!(
+        phases(&buildspec(&text("on-failure: CONTINUE\n    ")), 1),
+        ran(&[("install", false), ("build", true), ("post_build", true)])
+    );
+}
+
+#[test]
+fn post_build_follows_a_failed_build_unless_that_aborts() {
+    let text = |rule| {
+        format!(
+            "phases:\n  build:\n    {rule}commands: ['false']\n  post_build: {{commands: ['true']}}\n"
+        )
+    };
+    assert_eq!(
+        phases(&buildspec(&text("")), 1),
+        ran(&[("build", false), ("post_build", true)])
+    );
+    assert_eq!(
+        phases(&buildspec(&text("on-failure: ABORT\n    ")), 1),
+        ran(&[("build", false)])
+    );
+}
+
+#[test]
+fn of_several_lines_the_last_ones_status_counts() {
+    let sandbox =
+        buildspec("phases:\n  build:\n    commands:\n      - |\n        false\n        true\n");
+    assert_eq!(phases(&sandbox, 0), ran(&[("build", true)]));
+}
+
+#[test]
+fn what_starts_a_build_takes_precedence() {
+    let sandbox = buildspec(
+        "env:\n  variables: {A: '$HOME', B: spec}\n  parameter-store: {TAG: BACKEND_IMAGE_TAG_STAGING, REPO: BACKEND_IMAGE_REPO_NAME}\nphases:\n  build:\n    commands: ['echo \"$A $B $TAG $REPO\"']\n",
+    );
+    let ran = sandbox.ok([
+        "codebuild",
+        "run",
+        "buildspec.yml",
+        "--env",
+        "B=start",
+        "--env",
+        "REPO=x=y",
+    ]);
+    assert_eq!(ran.stdout, "$HOME start 1.0.SNAPSHOT x=y\n");
+    sandbox
+        .run(["codebuild", "run", "buildspec.yml", "--env", "B"])
+        .fails(2, &["NAME=VALUE is expected"]);
+}
+
+#[test]
+fn a_missing_parameter_fails_the_build_before_its_first_command() {
+    let sandbox = buildspec(
+        "env:\n  parameter-store: {A: NOWHERE}\nphases:\n  build: {commands: [echo started]}\n",
+    );
+    let ran = run(&sandbox);
+    ran.fails(4, &["the parameter NOWHERE is missing"]);
+    assert_eq!(ran.stdout, "");
+}
+
+#[test]
+fn exported_variables_are_told_at_the_end() {
+    let sandbox = buildspec(
+        "env:\n  exported-variables: [A, B]\nphases:\n  build:\n    commands: [A=1, 'export A', B=not-exported]\n",
+    );
+    let objects = sandbox.json(0, &["codebuild", "run", "buildspec.yml"]);
+    assert_eq!(objects[0]["exported"], serde_json::json!({ "A": "1" }));
+    assert!(run(&sandbox).stderr.contains("exported A=1"));
+}
+
+#[test]
+fn the_variables_of_codebuild_are_set() {
+    let names = [
+        "BUILD_ID",
+        "BUILD_ARN",
+        "BUILD_NUMBER",
+        "BUILD_SUCCEEDING",
+        "INITIATOR",
+        "SRC_DIR",
+        "START_TIME",
+    ];
+    let commands: Vec<_> = names
+        .iter()
+        .map(|name| format!("'test -n \"$CODEBUILD_{name}\"'"))
+        .collect();
+    let sandbox = buildspec(&format!(
+        "phases:\n  build:\n    commands: [{}, 'test -n \"$AWS_REGION\"']\n",
+        commands.join(", ")
+    ));
+    assert_eq!(phases(&sandbox, 0), ran(&[("build", true)]));
+}
+
+#[test]
+fn artifacts_are_the_files_that_fit() {
+    let sandbox = buildspec(
+        "phases:\n  build:\n    commands: [mkdir -p out/deep, touch out/a.json out/b.txt out/deep/c.json]\nartifacts:\n  base-directory: out\n  files: ['**/*']\n  exclude-paths: ['*.txt']\n  secondary-artifacts:\n    flat: {base-directory: out, files: ['deep/*.json'], discard-paths: 'yes'}\n",
+    );
+    sandbox.write("target/codebuild/artifacts/old", "");
+    sandbox.ok(["codebuild", "run", "buildspec.yml"]);
+    for (file, there) in [
+        ("artifacts/a.json", true),
+        ("artifacts/deep/c.json", true),
+        ("artifacts/b.txt", false),
+        ("artifacts/old", false),
+        ("flat/c.json", true),
+    ] {
+        assert_eq!(
+            sandbox.path(&format!("target/codebuild/{file}")).exists(),
+            there,
+            "{file}"
+        );
+    }
+}
+
+#[test]
+fn an_artifact_without_a_file_fails() {
+    let sandbox =
+        buildspec("phases:\n  build: {commands: ['true']}\nartifacts: {files: [a.json]}\n");
+    run(&sandbox).fails(
+        1,
+        &[
+            "no file fits the artifact artifacts",
+            "hint: a.json is looked for in",
+        ],
+    );
+}
+
+#[test]
+fn what_is_not_emulated_ends_the_run_unless_it_may_be_left_out() {
+    let sandbox = buildspec(
+        "proxy: {upload-artifacts: 'no'}\nphases:\n  install: {runtime-versions: {docker: 18}}\n  build: {commands: [echo ran]}\n",
+    );
+    run(&sandbox).fails(
+        4,
+        &[
+            "not emulated here: proxy, phases.install.runtime-versions",
+            "hint: --lenient",
+        ],
+    );
+    let ran = sandbox.ok(["codebuild", "run", "buildspec.yml", "--lenient"]);
+    assert_eq!(ran.stdout, "ran\n");
+    assert!(
+        ran.stderr
+            .contains("warning: proxy is not emulated and left out")
+    );
+}

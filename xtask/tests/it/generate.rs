@@ -1,0 +1,221 @@
+//! `generate`: the files follow from the metadata, and stay within AWS's limits.
+
+use std::path::Path;
+
+use crate::support::{Sandbox, many};
+
+/// The longest policy that a role can be given (IAM User Guide, "IAM and AWS STS
+/// quotas"), without white space.
+const POLICY_LENGTH: usize = 6144;
+
+#[test]
+fn this_project_has_what_its_metadata_gives() {
+    let sandbox = Sandbox::empty();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let ran = sandbox
+        .command(["generate", "--check"])
+        .current_dir(root)
+        .output()
+        .unwrap();
+    assert!(
+        ran.status.success(),
+        "{}",
+        String::from_utf8_lossy(&ran.stderr)
+    );
+}
+
+#[test]
+fn files_are_written_once() {
+    let sandbox = Sandbox::new();
+    let outcomes = |code, arguments: &[&str]| {
+        let objects = sandbox.json(code, arguments);
+        let outcomes = objects
+            .iter()
+            .map(|object| object["outcome"].as_str().unwrap().to_owned());
+        outcomes.collect::<Vec<_>>()
+    };
+    assert_eq!(outcomes(0, &["generate", "--dry-run"]), ["planned"; 9]);
+    assert!(!sandbox.path("build/pipeline.yaml").exists());
+    assert_eq!(outcomes(0, &["generate"]), ["written"; 9]);
+    assert_eq!(outcomes(0, &["generate"]), ["unchanged"; 9]);
+    assert_eq!(outcomes(0, &["generate", "--check"]), ["unchanged"; 9]);
+}
+
+#[test]
+fn a_stale_file_is_shown_with_the_command_that_mends_it() {
+    let sandbox = Sandbox::new();
+    sandbox.ok(["generate"]);
+    sandbox.edit(
+        "build/pipeline.yaml",
+        "DeploymentTimeout: \"15\"",
+        "DeploymentTimeout: \"60\"",
+    );
+    let ran = sandbox.run(["generate", "--check"]);
+    ran.fails(
+        1,
+        &[
+            "build/pipeline.yaml is not what the metadata gives",
+            "-                DeploymentTimeout: \"60\"",
+            "+                DeploymentTimeout: \"15\"",
+            "hint: cargo xtask generate",
+        ],
+    );
+    let stale = sandbox.json(1, &["generate", "--check"]);
+    let stale: Vec<_> = stale
+        .iter()
+        .filter(|file| file["outcome"] == "stale")
+        .collect();
+    assert_eq!(stale.len(), 1);
+    assert_eq!(stale[0]["file"], "build/pipeline.yaml");
+    assert_eq!(stale[0]["error"]["kind"], "failed");
+}
+
+#[test]
+fn a_release_gets_the_digest_and_the_tag_that_were_approved() {
+    let sandbox = Sandbox::new();
+    sandbox.ok(["generate"]);
+    let pipeline = sandbox.read("build/pipeline.yaml");
+    for line in [
+        r##"[{"name":"BACKEND_TESTED_DIGEST","value":"#{backend_staging.IMAGE_DIGEST}"},"##,
+        r##"{"name":"BACKEND_IMAGE_TAG_PRODUCTION","value":"#{backend_staging.PRODUCTION_TAG}"}]"##,
+        "backend #{backend_staging.IMAGE_DIGEST} as #{backend_staging.PRODUCTION_TAG};",
+        "BuildSpec: backend-for-frontend/build/staging/buildspec_e2e.yml",
+    ] {
+        assert!(pipeline.contains(line), "no {line} in:\n{pipeline}");
+    }
+    let environment = sandbox.read("build/environment.yaml");
+    for line in [
+        "Name: !Sub mynavi-sample-continuous-delivery-bff-${Environment}",
+        "Values: [/backend, /backend/*]",
+        "parameter/BACKEND_DATABASE_URL_${Suffix}",
+        "- Name: SERVICE_DNS",
+    ] {
+        assert!(environment.contains(line), "no {line} in:\n{environment}");
+    }
+}
+
+#[test]
+fn a_repository_for_production_is_read_where_it_is_used() {
+    let sandbox = Sandbox::new();
+    sandbox.edit(
+        "backend/Cargo.toml",
+        "port = 8080",
+        "port = 8080\nproduction-repository = true",
+    );
+    sandbox.ok(["generate"]);
+    let line = "    BACKEND_IMAGE_REPO_NAME_PRODUCTION: BACKEND_IMAGE_REPO_NAME_PRODUCTION\n";
+    assert!(
+        sandbox
+            .read("backend/build/production/buildspec.yml")
+            .contains(line)
+    );
+    assert!(
+        !sandbox
+            .read("backend/build/staging/buildspec.yml")
+            .contains(line)
+    );
+}
+
+#[test]
+fn pages_are_tested_where_the_metadata_says() {
+    let sandbox = Sandbox::new();
+    sandbox.edit(
+        "backend/Cargo.toml",
+        "port = 8080",
+        "port = 8080\npages = true",
+    );
+    sandbox.edit(
+        "backend-for-frontend/Cargo.toml",
+        "port = 8080",
+        "port = 8080\npages = false",
+    );
+    sandbox.ok(["generate"]);
+    assert!(
+        sandbox
+            .path("backend/build/staging/buildspec_e2e.yml")
+            .exists()
+    );
+    assert!(
+        !sandbox
+            .path("backend-for-frontend/build/staging/buildspec_e2e.yml")
+            .exists()
+    );
+}
+
+#[test]
+fn twenty_services_are_within_the_limits() {
+    for count in [1, 2, 10, 20] {
+        let sandbox = many::workspace(count);
+        sandbox.ok(["generate"]);
+        let pipeline = sandbox.read("build/pipeline.yaml");
+        assert!(!pipeline.contains("<<"), "{pipeline}");
+        // The last in the row calls others and is called by none: it has an end-to-end test.
+        let (staging, release) = pipeline.split_once("- Name: release").unwrap();
+        let approvals = staging.matches("Category: Approval").count();
+        let actions = staging.matches("RunOrder: ").count();
+        assert_eq!(actions, 2 * count + usize::from(count > 1) + approvals);
+        assert!(approvals > 0 && actions <= 50);
+        assert_eq!(release.matches("RunOrder: ").count(), 2 * count);
+        for part in pipeline.split("CustomData: >-").skip(1) {
+            assert!(approval_length(part) <= 1000);
+        }
+        for policy in ["  StagingPolicy:", "  ReleasePolicy:"] {
+            let length = policy_length(&pipeline, policy);
+            assert!(length <= POLICY_LENGTH, "{policy} {length} with {count}");
+        }
+        // CloudFormation takes 500 resources and 200 parameters.
+        for file in ["build/pipeline.yaml", "build/environment.yaml"] {
+            assert!(sandbox.read(file).matches("    Type: AWS::").count() <= 500);
+        }
+    }
+}
+
+/// With a digest of 71 characters and a tag of 32 in the place of each variable.
+fn approval_length(part: &str) -> usize {
+    let lines = part
+        .lines()
+        .skip(1)
+        .take_while(|line| line.starts_with("                  "));
+    let length = |line: &str| {
+        let variables = line.matches("IMAGE_DIGEST").count() * 71
+            + line.matches("PRODUCTION_TAG").count() * 32
+            + line.matches("CommitId").count() * 40;
+        let fixed: usize = line
+            .trim()
+            .split("#{")
+            .map(|text| text.rsplit('}').next().unwrap_or_default().len())
+            .sum();
+        (variables + fixed).max(line.trim().len()) + 1
+    };
+    lines.map(length).sum()
+}
+
+/// The policy as JSON, with the longest names that CloudFormation gives.
+fn policy_length(pipeline: &str, policy: &str) -> usize {
+    let (_, text) = pipeline.split_once(policy).unwrap();
+    let lines = text
+        .lines()
+        .skip(1)
+        .take_while(|line| line.starts_with("    "));
+    let length = |line: &str| {
+        let line = line
+            .trim()
+            .replace("!GetAtt ", &"p".repeat(90))
+            .replace("${AWS::Partition}", "aws-us-gov")
+            .replace("${AWS::Region}", "ap-northeast-1")
+            .replace("${AWS::AccountId}", "123456789012");
+        line.len() + 4
+    };
+    lines.map(length).sum()
+}
+
+#[test]
+fn more_than_twenty_services_are_refused() {
+    let sandbox = many::workspace(21);
+    let ran = sandbox.run(["generate"]);
+    ran.fails(
+        4,
+        &["21 services are too many", "hint: split the workspace"],
+    );
+    assert!(!sandbox.path("build/pipeline.yaml").exists());
+}
