@@ -67,6 +67,8 @@ enum Command {
     Setup(commands::Setup),
     Test(commands::Test),
     Ci(commands::Ci),
+    #[command(subcommand)]
+    Bench(commands::Bench),
 }
 
 impl Cli {
@@ -92,6 +94,7 @@ impl Cli {
             Command::Setup(command) => command.run(),
             Command::Test(command) => command.run(&context),
             Command::Ci(command) => command.run(&context),
+            Command::Bench(command) => command.run(&context),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The commands: one file each, with its arguments, its documentation and its run.
 
+mod bench;
 mod build;
 mod ci;
 mod image_definitions;
@@ -26,6 +27,7 @@ use crate::parameters::Parameters;
 use crate::registry::Registries;
 use crate::workspace::{Service, Workspace};
 
+pub use bench::Bench;
 pub use build::Build;
 pub use ci::Ci;
 pub use image_definitions::ImageDefinitions;

@@ -101,6 +101,12 @@ impl Background {
         Ok((Self(running), reader))
     }
 
+    /// The id of the process.
+    pub fn id(&self) -> u32 {
+        // One process per child: no expression here is a pipeline.
+        self.0.handle.pids().first().copied().unwrap_or_default()
+    }
+
     /// Whether it has ended by itself.
     pub fn has_ended(&self) -> bool {
         !matches!(self.0.handle.try_wait(), Ok(None))
