@@ -3,6 +3,7 @@
 mod bench;
 mod build;
 mod ci;
+mod e2e;
 mod image_definitions;
 mod params;
 mod pipeline;
@@ -30,6 +31,7 @@ use crate::workspace::{Service, Workspace};
 pub use bench::Bench;
 pub use build::Build;
 pub use ci::Ci;
+pub use e2e::EndToEnd;
 pub use image_definitions::ImageDefinitions;
 pub use params::Params;
 pub use pipeline::Pipeline;
