@@ -14,6 +14,7 @@ mod command_line;
 mod layout;
 mod support;
 mod up;
+mod with_browser;
 mod with_docker;
 mod with_registry;
 mod with_skopeo;

@@ -17,7 +17,7 @@ pub(crate) struct Part {
 }
 
 /// All of them.
-pub(crate) const PARTS: [Part; 4] = [
+pub(crate) const PARTS: [Part; 5] = [
     Part {
         name: "registry",
         filter: "with_registry::",
@@ -41,6 +41,12 @@ pub(crate) const PARTS: [Part; 4] = [
         filter: "postgres::",
         programs: &["initdb", "pg_ctl"],
         packages: &["postgresql"],
+    },
+    Part {
+        name: "browser",
+        filter: "with_browser::",
+        programs: &["chromium", "chromedriver"],
+        packages: &["chromium", "chromium-driver"],
     },
 ];
 
