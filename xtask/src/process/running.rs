@@ -25,6 +25,9 @@ static RUNNING: Mutex<Vec<Arc<Handle>>> = Mutex::new(Vec::new());
 /// Whether an interrupt is how the command is meant to end.
 static EXPECTED: AtomicBool = AtomicBool::new(false);
 
+/// Whether an interrupt is ending the children now.
+static ENDING: AtomicBool = AtomicBool::new(false);
+
 /// From now on SIGINT, SIGTERM and SIGHUP end the children and then this
 /// process, with the exit code of an interrupt.
 ///
@@ -46,6 +49,7 @@ pub fn expect_interrupt() {
 }
 
 fn end() -> ! {
+    ENDING.store(true, Ordering::Relaxed);
     let children: Vec<_> = running().clone();
     for child in &children {
         // A child that has just ended by itself is what was wanted.
@@ -112,10 +116,14 @@ impl Background {
         !matches!(self.0.handle.try_wait(), Ok(None))
     }
 
-    /// Waits until it ends.
+    /// Waits until it ends by itself. Where an interrupt ends it, this does not
+    /// return: this process ends next, and must not take the end for a failure.
     pub fn wait(&self) {
         // What cannot be waited for has ended.
         let _ = self.0.handle.wait();
+        while ENDING.load(Ordering::Relaxed) {
+            std::thread::park();
+        }
     }
 
     /// Asks it to end and waits until it has.
