@@ -79,6 +79,7 @@ enum Command {
     ImageDefinitions(commands::ImageDefinitions),
     Pipeline(commands::Pipeline),
     Up(commands::Up),
+    E2e(commands::EndToEnd),
     Params(commands::Params),
     Generate(commands::Generate),
     Lint(commands::Lint),
@@ -89,6 +90,8 @@ enum Command {
     Setup(commands::Setup),
     Test(commands::Test),
     Ci(commands::Ci),
+    #[command(subcommand)]
+    Bench(commands::Bench),
 }
 
 impl Cli {
@@ -111,6 +114,7 @@ impl Cli {
             Command::ImageDefinitions(command) => command.run(&context),
             Command::Pipeline(command) => command.run(&context),
             Command::Up(command) => command.run(&context),
+            Command::E2e(command) => command.run(&context),
             Command::Params(command) => command.run(&context),
             Command::Generate(command) => command.run(&context),
             Command::Lint(command) => command.run(&context),
@@ -119,6 +123,7 @@ impl Cli {
             Command::Setup(command) => command.run(&context),
             Command::Test(command) => command.run(&context),
             Command::Ci(command) => command.run(&context),
+            Command::Bench(command) => command.run(&context),
         }
     }
 }

@@ -1,9 +1,11 @@
 //! The commands: one file each, with its arguments, its documentation and its run.
 
+mod bench;
 mod build;
 mod ci;
 mod claims;
 mod codebuild;
+mod e2e;
 mod generate;
 mod image_definitions;
 mod lint;
@@ -31,9 +33,11 @@ use crate::parameters::Parameters;
 use crate::registry::Registries;
 use crate::workspace::{Service, Workspace};
 
+pub use bench::Bench;
 pub use build::Build;
 pub use ci::Ci;
 pub use codebuild::CodeBuild;
+pub use e2e::EndToEnd;
 pub use generate::Generate;
 pub use image_definitions::ImageDefinitions;
 pub use lint::Lint;

@@ -16,7 +16,8 @@ async function send(form, button) {
     body: new URLSearchParams(new FormData(form, button)),
   });
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  form.replaceWith(page.getElementById(form.id));
+  // The page of an error has no form; then what was entered stays.
+  form.replaceWith(page.getElementById(form.id) ?? form);
   panel().className = page.getElementById("message-panel").className;
   panel().textContent = page.getElementById("message-panel").textContent;
 }

@@ -1,9 +1,9 @@
-mod running;
+pub(super) mod running;
 
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
-use self::running::{Started, start};
+use self::running::{Audience, Started, start};
 use super::{Context, Entry, Report};
 use crate::error::Kind;
 use crate::image::{self, Unpacked};
@@ -23,6 +23,8 @@ pub struct Up {
     /// images that were built last
     #[arg(long, value_enum, value_name = "ENV")]
     environment: Option<Environment>,
+    #[arg(skip)]
+    audience: Audience,
 }
 
 /// A service that runs.
@@ -34,6 +36,14 @@ struct Object<'a> {
 }
 
 impl Up {
+    /// The services from the images that were built last, for another command.
+    pub(super) fn from_images() -> Self {
+        Self {
+            environment: None,
+            audience: Audience::Command { port: 0 },
+        }
+    }
+
     pub(crate) fn run(self, context: &Context) -> Result<Report> {
         let started = self.start_all(context)?;
         // Whoever waits for the URLs sees them now, not when the services end.
@@ -43,20 +53,32 @@ impl Up {
     }
 
     /// Upstreams first: a service is told where they are.
-    fn start_all<'a>(&self, context: &'a Context) -> Result<Vec<Started<'a>>> {
+    pub(super) fn start_all<'a>(&self, context: &'a Context) -> Result<Vec<Started<'a>>> {
         let mut started: Vec<Started<'a>> = Vec::new();
         for service in context.workspace.levels().into_iter().flatten() {
-            let starting = || format!("starting {}", service.package);
-            let unpacked = self.unpack(context, service).with_context(starting)?;
-            let environment = self
-                .environment_of(context, service, &started)
-                .with_context(starting)?;
-            started.push(start(service, &unpacked, environment).with_context(starting)?);
+            let one = self.start_one(context, service, &started)?;
+            started.push(one);
         }
         Ok(started)
     }
 
-    fn unpack(&self, context: &Context, service: &Service) -> Result<Unpacked> {
+    /// Starts a service whose upstreams run.
+    pub(super) fn start_one<'a>(
+        &self,
+        context: &Context,
+        service: &'a Service,
+        started: &[Started<'_>],
+    ) -> Result<Started<'a>> {
+        let starting = || format!("starting {}", service.package);
+        let unpacked = self.unpack(context, service).with_context(starting)?;
+        let environment = self
+            .environment_of(context, service, started)
+            .with_context(starting)?;
+        start(service, &unpacked, environment, self.audience).with_context(starting)
+    }
+
+    /// Unpacks the image of a service.
+    pub(super) fn unpack(&self, context: &Context, service: &Service) -> Result<Unpacked> {
         let folder = context
             .workspace
             .target_directory
@@ -113,7 +135,7 @@ impl Up {
 }
 
 fn entry(started: &Started<'_>) -> Entry {
-    let url = format!("{}{}", started.url(), started.service.context_path);
+    let url = started.base_url();
     let object = Object {
         service: &started.service.package,
         outcome: "started",

@@ -126,15 +126,23 @@ impl Background {
         Ok((Self(running), reader))
     }
 
+    /// The id of the process.
+    pub fn id(&self) -> u32 {
+        // One process per child: no expression here is a pipeline.
+        self.0.handle.pids().first().copied().unwrap_or_default()
+    }
+
     /// Whether it has ended by itself.
     pub fn has_ended(&self) -> bool {
         !matches!(self.0.handle.try_wait(), Ok(None))
     }
 
-    /// Waits until it ends.
+    /// Waits until it ends by itself. Where an interrupt ends it, this does not
+    /// return: this process ends next, and must not take the end for a failure.
     pub fn wait(&self) {
         // What cannot be waited for has ended.
         let _ = self.0.handle.wait();
+        yield_to_interrupt();
     }
 
     /// Asks it to end and waits until it has.

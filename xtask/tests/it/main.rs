@@ -20,6 +20,7 @@ mod onboard;
 mod properties;
 mod support;
 mod up;
+mod with_browser;
 mod with_cfn_lint;
 mod with_docker;
 mod with_moto;

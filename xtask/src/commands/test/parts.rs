@@ -21,7 +21,7 @@ pub(crate) struct Part {
 }
 
 /// All of them.
-pub(crate) const PARTS: [Part; 6] = [
+pub(crate) const PARTS: [Part; 7] = [
     Part {
         name: "registry",
         filter: "with_registry::",
@@ -73,6 +73,13 @@ pub(crate) const PARTS: [Part; 6] = [
             extras: "",
             version: "1.41.0",
         }],
+    },
+    Part {
+        name: "browser",
+        filter: "with_browser::",
+        programs: &["chromium", "chromedriver"],
+        packages: &["chromium", "chromium-driver"],
+        tools: &[],
     },
 ];
 

@@ -1,9 +1,10 @@
 //! Services as processes of this machine.
 
+use std::fmt;
 use std::io::{BufRead as _, BufReader, PipeReader};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
@@ -18,10 +19,40 @@ use crate::workspace::Service;
 /// How long a service may take until it listens.
 const START_LIMIT: Duration = Duration::from_secs(60);
 
+/// Who services are started for.
+#[derive(Debug, Clone, Copy, Default)]
+pub(in crate::commands) enum Audience {
+    /// A person, who types their URLs and reads what they log.
+    #[default]
+    Person,
+    /// Another command: on this port, where 0 is any, and once they listen their
+    /// log is for `--verbose`, since every request is a line of it.
+    Command { port: u16 },
+}
+
+impl Audience {
+    fn port(self, service: &Service) -> u16 {
+        match self {
+            Self::Person => port_for(service),
+            Self::Command { port } => port,
+        }
+    }
+
+    /// Shows a line of a service that listens.
+    fn show(self, line: fmt::Arguments<'_>) {
+        match self {
+            Self::Person => console::note(line),
+            Self::Command { .. } => console::detail(line),
+        }
+    }
+}
+
 /// A service that listens.
-pub(super) struct Started<'a> {
-    pub(super) service: &'a Service,
-    address: SocketAddr,
+pub(in crate::commands) struct Started<'a> {
+    pub(in crate::commands) service: &'a Service,
+    /// When its process was started.
+    pub(in crate::commands) spawned: Instant,
+    pub(in crate::commands) address: SocketAddr,
     process: Background,
 }
 
@@ -29,6 +60,21 @@ impl Started<'_> {
     /// The service's base URL, without a slash at the end.
     pub(super) fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// The id of its process.
+    pub(in crate::commands) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Asks it to end and waits until it has.
+    pub(in crate::commands) fn stop(&self) {
+        self.process.stop();
+    }
+
+    /// The URL that everything of the service begins with.
+    pub(in crate::commands) fn base_url(&self) -> String {
+        format!("{}{}", self.url(), self.service.context_path)
     }
 }
 
@@ -39,10 +85,11 @@ impl Drop for Started<'_> {
 }
 
 /// Starts a service and waits until it says where it listens.
-pub(super) fn start<'a>(
+pub(in crate::commands) fn start<'a>(
     service: &'a Service,
     image: &Unpacked,
     variables: Vec<(String, String)>,
+    audience: Audience,
 ) -> Result<Started<'a>> {
     let (program, arguments) = image
         .command
@@ -50,7 +97,7 @@ pub(super) fn start<'a>(
         .context("the image has no entry point")?;
     let program = image.root.join(program.trim_start_matches('/'));
     let line = CommandLine::new(program).args(arguments);
-    let port = ("PORT".to_owned(), port_for(service).to_string());
+    let port = ("PORT".to_owned(), audience.port(service).to_string());
     let environment: Vec<_> = image
         .environment
         .iter()
@@ -58,15 +105,17 @@ pub(super) fn start<'a>(
         .chain(variables)
         .chain([port])
         .collect();
+    let spawned = Instant::now();
     let (process, output) =
         Background::piped(&line, &image.root, |service| service.full_env(environment))?;
     let (sender, listening) = mpsc::channel();
     let name = service.alias.clone();
-    std::thread::spawn(move || relay(&name, output, &sender));
+    std::thread::spawn(move || relay(&name, output, sender, audience));
     // Without an address the channel ends with the output.
     let address = listening.recv_timeout(START_LIMIT).map_err(not_listening)?;
     Ok(Started {
         service,
+        spawned,
         address,
         process,
     })
@@ -112,13 +161,19 @@ fn port_for(service: &Service) -> u16 {
     candidates.into_iter().find(is_free).unwrap_or(0)
 }
 
-/// Shows a service's lines behind its name.
-fn relay(name: &str, output: PipeReader, sender: &Sender<SocketAddr>) {
+/// Shows a service's lines behind its name, and tells once where it listens.
+fn relay(name: &str, output: PipeReader, sender: Sender<SocketAddr>, audience: Audience) {
+    let mut waiting = Some(sender);
     for line in BufReader::new(output).lines().map_while(Result::ok) {
+        let Some(sender) = &waiting else {
+            audience.show(format_args!("{name} | {line}"));
+            continue;
+        };
         console::note(format_args!("{name} | {line}"));
         if let Some(address) = listening_address(&line) {
             // Where nobody waits any more, nobody needs to know.
             let _ = sender.send(address);
+            waiting = None;
         }
     }
 }

@@ -1,0 +1,99 @@
+use anyhow::{Context as _, Result};
+use serde::{Deserialize, Serialize};
+
+use super::up::Up;
+use super::{Context, Entry, Report};
+use crate::error::Kind;
+use crate::process::{self, CommandLine};
+
+/// The step that needs services of its own, since it takes one away.
+const BACKEND_DOWN: &str = "backend-down";
+
+/// Test the services from end to end in a real browser
+///
+/// Starts them from the images that were built last, or takes those that run
+/// already; then it adds users. Screenshots go to target/test-evidence/.
+#[derive(Debug, clap::Args)]
+pub struct EndToEnd {
+    /// The base URL of the pages, with their context path, wherever they run
+    #[arg(long)]
+    url: Option<String>,
+}
+
+/// How a step ended, as the package `e2e` says it and as results name it.
+#[derive(Debug, Deserialize, Serialize)]
+struct Step {
+    step: String,
+    outcome: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    screenshot: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seconds: Option<f64>,
+    #[serde(skip_serializing)]
+    reason: Option<String>,
+}
+
+impl EndToEnd {
+    pub(crate) fn run(self, context: &Context) -> Result<Report> {
+        let steps = match self.url {
+            Some(url) => {
+                let mut steps = try_steps(context, &url, &[])?;
+                steps.push(left_out(BACKEND_DOWN));
+                steps
+            }
+            None => against_own_services(context)?,
+        };
+        Ok(Report::new(steps.into_iter().map(entry).collect()))
+    }
+}
+
+/// The pages come last, so all others are what they are built upon.
+fn against_own_services(context: &Context) -> Result<Vec<Step>> {
+    let mut started = Up::from_images().start_all(context)?;
+    let pages = started.pop().context("the workspace has no service")?;
+    let url = pages.base_url();
+    let mut steps = try_steps(context, &url, &[])?;
+    drop(started);
+    steps.extend(try_steps(context, &url, &["--backend-down"])?);
+    Ok(steps)
+}
+
+/// Builds and runs the package that drives the browser.
+fn try_steps(context: &Context, url: &str, arguments: &[&str]) -> Result<Vec<Step>> {
+    let evidence = context.workspace.target_directory.join("test-evidence");
+    let line = CommandLine::cargo()
+        .args(["run", "--quiet", "--locked", "--package", "e2e", "--"])
+        .args(["--url", url, "--evidence"])
+        .arg(evidence)
+        .args(arguments);
+    let output = process::capture(
+        &line,
+        &context.workspace.root,
+        process::without_cargo_variables,
+    )?;
+    let steps = serde_json::Deserializer::from_slice(&output).into_iter();
+    let steps: Result<Vec<_>, _> = steps.collect();
+    steps.context("reading what the end-to-end test says")
+}
+
+fn left_out(step: &str) -> Step {
+    Step {
+        step: step.to_owned(),
+        outcome: "left-out".to_owned(),
+        screenshot: None,
+        seconds: None,
+        reason: None,
+    }
+}
+
+fn entry(mut step: Step) -> Entry {
+    let Some(reason) = step.reason.take() else {
+        return Entry::new(format!("{}: {}", step.step, step.outcome), &step);
+    };
+    let fault = Kind::Failed.because(format!("the step {} failed: {reason}", step.step));
+    let fault = match &step.screenshot {
+        Some(screenshot) => fault.hint(format!("look at {screenshot}")),
+        None => fault,
+    };
+    Entry::failed(&step, fault.into())
+}
