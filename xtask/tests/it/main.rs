@@ -25,4 +25,5 @@ mod with_cfn_lint;
 mod with_docker;
 mod with_moto;
 mod with_registry;
+mod with_schemathesis;
 mod with_skopeo;

@@ -21,7 +21,7 @@ pub(crate) struct Part {
 }
 
 /// All of them.
-pub(crate) const PARTS: [Part; 7] = [
+pub(crate) const PARTS: [Part; 8] = [
     Part {
         name: "registry",
         filter: "with_registry::",
@@ -61,6 +61,18 @@ pub(crate) const PARTS: [Part; 7] = [
         programs: &["initdb", "pg_ctl"],
         packages: &["postgresql"],
         tools: &[],
+    },
+    Part {
+        name: "schemathesis",
+        filter: "with_schemathesis::",
+        programs: &["python3"],
+        packages: &["python3-venv"],
+        tools: &[PythonTool {
+            program: "schemathesis",
+            package: "schemathesis",
+            extras: "",
+            version: "4.32.5",
+        }],
     },
     Part {
         name: "cfn-lint",
