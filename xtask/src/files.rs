@@ -73,7 +73,7 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     FolderLock::exclusive(folder_of(path))?.write(path, bytes)
 }
 
-/// Puts `bytes` at `path`, a file that somebody named: whole or not at all, and
+/// Puts `bytes` at `path`, a file of the sources or one that somebody named: whole or not at all, and
 /// without leaving anything else in its folder. A link is followed.
 ///
 /// # Errors

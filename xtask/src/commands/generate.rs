@@ -50,7 +50,7 @@ impl Generate {
             return Ok(entry(file, "unchanged", None));
         }
         if !self.check && !self.dry_run {
-            files::write_whole(&path, file.text.as_bytes())?;
+            files::write_output(&path, file.text.as_bytes())?;
             return Ok(entry(file, "written", None));
         }
         let diff = diff(&found.unwrap_or_default(), file);

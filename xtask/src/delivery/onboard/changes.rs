@@ -34,7 +34,7 @@ impl Changes {
     pub(super) fn write(&self, path: &Path, text: &str) -> Result<()> {
         let mut state = lock(&self.0);
         state.remember(path)?;
-        files::write_whole(path, text.as_bytes())
+        files::write_output(path, text.as_bytes())
     }
 
     /// Remembers a file that another program changes.
@@ -93,7 +93,7 @@ impl State {
 fn put_back(path: &Path, earlier: Option<Vec<u8>>) -> Result<()> {
     let putting_back = || format!("putting {} back as it was", path.display());
     match earlier {
-        Some(bytes) => files::write_whole(path, &bytes),
+        Some(bytes) => files::write_output(path, &bytes),
         None if path.is_dir() => files::remove_folder(path),
         None if path.exists() => fs::remove_file(path).map_err(Into::into),
         None => Ok(()),
