@@ -22,6 +22,11 @@ pub fn set_verbose(verbose: bool) {
     VERBOSE.store(verbose, Ordering::Relaxed);
 }
 
+/// Whether [`detail`] lines are shown.
+pub fn is_verbose() -> bool {
+    VERBOSE.load(Ordering::Relaxed)
+}
+
 /// A line for everybody.
 pub fn note(text: impl Display) {
     // Where nobody reads standard error any more, there is nobody to tell.
@@ -30,7 +35,7 @@ pub fn note(text: impl Display) {
 
 /// A line for `--verbose`.
 pub fn detail(text: impl Display) {
-    if VERBOSE.load(Ordering::Relaxed) {
+    if is_verbose() {
         note(text);
     }
 }

@@ -1,7 +1,6 @@
 //! Services as processes of this machine.
 
-use std::fmt;
-use std::io::{BufRead as _, BufReader, PipeReader};
+use std::io::{self, BufRead as _, BufReader, PipeReader, Read as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
@@ -18,6 +17,9 @@ use crate::workspace::Service;
 
 /// How long a service may take until it listens.
 const START_LIMIT: Duration = Duration::from_secs(60);
+
+/// How much Linux keeps in a pipe: what is read at once at most.
+const PIPE_BYTES: usize = 64 * 1024;
 
 /// Who services are started for.
 #[derive(Debug, Clone, Copy, Default)]
@@ -38,11 +40,11 @@ impl Audience {
         }
     }
 
-    /// Shows a line of a service that listens.
-    fn show(self, line: fmt::Arguments<'_>) {
+    /// Whether the lines of a service that listens are shown.
+    fn reads_logs(self) -> bool {
         match self {
-            Self::Person => console::note(line),
-            Self::Command { .. } => console::detail(line),
+            Self::Person => true,
+            Self::Command { .. } => console::is_verbose(),
         }
     }
 }
@@ -163,18 +165,25 @@ fn port_for(service: &Service) -> u16 {
 
 /// Shows a service's lines behind its name, and tells once where it listens.
 fn relay(name: &str, output: PipeReader, sender: Sender<SocketAddr>, audience: Audience) {
-    let mut waiting = Some(sender);
-    for line in BufReader::new(output).lines().map_while(Result::ok) {
-        let Some(sender) = &waiting else {
-            audience.show(format_args!("{name} | {line}"));
-            continue;
-        };
-        console::note(format_args!("{name} | {line}"));
-        if let Some(address) = listening_address(&line) {
+    let show = |line| console::note(format_args!("{name} | {line}"));
+    let mut output = BufReader::with_capacity(PIPE_BYTES, output);
+    for line in output.by_ref().lines().map_while(Result::ok) {
+        let address = listening_address(&line);
+        show(line);
+        if let Some(address) = address {
             // Where nobody waits any more, nobody needs to know.
             let _ = sender.send(address);
-            waiting = None;
+            break;
         }
+    }
+    // Whoever still waits learns that there will be no address.
+    drop(sender);
+    if audience.reads_logs() {
+        output.lines().map_while(Result::ok).for_each(show);
+    } else {
+        // Taking every request's line apart for nobody would cost the service its processor.
+        // An output that cannot be read has ended.
+        let _ = io::copy(&mut output, &mut io::sink());
     }
 }
 
