@@ -90,7 +90,8 @@ pub(crate) const PARTS: [Part; 8] = [
         name: "browser",
         filter: "with_browser::",
         programs: &["chromium", "chromedriver"],
-        packages: &["chromium", "chromium-driver"],
+        // The font is for what the screenshots say in Japanese.
+        packages: &["chromium", "chromium-driver", "fonts-vlgothic"],
         tools: &[],
     },
 ];
