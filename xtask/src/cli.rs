@@ -30,6 +30,7 @@ Exit codes:
 #[command(
     name = "cargo xtask",
     bin_name = "cargo xtask",
+    version,
     disable_help_subcommand = true,
     after_long_help = EXIT_CODES
 )]

@@ -24,7 +24,7 @@ use crate::oci::{RepositoryName, Tag};
 use crate::process;
 use crate::workspace::{Environment, Service, Workspace};
 pub use catalogue::{Catalogue, FILE};
-pub use needed::{Form, Needed, needed, service_dns};
+pub use needed::{Form, Needed, is_base_url, needed, service_dns};
 pub use parameter_store_protocol::{NewParameter, Write};
 use store::Store;
 pub use value::{Origin, Value};
@@ -119,7 +119,7 @@ impl Parameters {
         };
         value
             .check(name)
-            .map_err(|fault| fault.hint(self.line_to_add(name)))?;
+            .map_err(|fault| fault.hint(self.line_to_change(name, value.origin())))?;
         self.tell(name, &value);
         Ok(Some(value))
     }
@@ -168,6 +168,21 @@ impl Parameters {
         Ok((repository.below(&workspace.target_directory), tag))
     }
 
+    /// Like [`Parameters::image`], for whoever only compares: nothing is told, and what
+    /// is missing or malformed is `None`.
+    pub fn peek_image(
+        &self,
+        workspace: &Workspace,
+        service: &Service,
+        environment: Environment,
+    ) -> Option<(RepositoryName, Tag)> {
+        let text = |name: &str| Some(self.look_up(name).ok()??.expose().to_owned());
+        let repository = text(&service.repository_parameter(environment))?;
+        let repository = repository.parse::<RepositoryName>().ok()?;
+        let tag = text(&service.tag_parameter(environment))?.parse().ok()?;
+        Some((repository.below(&workspace.target_directory), tag))
+    }
+
     /// Like [`Parameters::find`], without a check and without telling about it.
     pub fn look_up(&self, name: &str) -> Result<Option<Value>> {
         match env::var(name) {
@@ -214,7 +229,7 @@ impl Parameters {
         let parsed = value.expose().parse::<T>();
         parsed.with_context(|| match value.origin() {
             origin @ Origin::Store { .. } => malformed(name, origin),
-            origin => malformed(name, origin).hint(self.line_to_add(name)),
+            origin => malformed(name, origin).hint(self.line_to_change(name, origin)),
         })
     }
 
@@ -222,6 +237,15 @@ impl Parameters {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         if told.insert(name.to_owned(), value.origin()) != Some(value.origin()) {
             console::note(format_args!("{name} = {value} ({})", value.origin()));
+        }
+    }
+
+    /// What to type where a value is wrong; one of the environment hides all others.
+    fn line_to_change(&self, name: &str, origin: Origin) -> String {
+        match (origin, self.source) {
+            (Origin::Environment, SourceChoice::Env) | (Origin::File, _) => self.line_to_add(name),
+            (Origin::Environment, _) => format!("`export {name}=…`, or `unset {name}`"),
+            (Origin::Input | Origin::Store { .. }, _) => how_to_put(name),
         }
     }
 

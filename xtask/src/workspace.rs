@@ -132,6 +132,12 @@ impl Workspace {
         format!("{}-{}-{environment}", self.name, service.alias)
     }
 
+    /// `{delivery.name}-{environment}`, the ECS cluster in `build/environment.yaml`. A
+    /// service has its package's name there.
+    pub fn cluster(&self, environment: Environment) -> String {
+        format!("{}-{environment}", self.name)
+    }
+
     fn unknown(&self, name: &str) -> crate::error::Fault {
         let names = self.services.iter().flat_map(Service::names);
         let nearest = names

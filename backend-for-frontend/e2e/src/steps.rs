@@ -81,7 +81,9 @@ async fn change_the_form(pages: &Pages<'_>) -> Result<()> {
     pages.keeps(0, &user).await?;
     browser.seen("#addFormButton-0:focus").await?;
     browser.click("deleteFormButton-1").await?;
-    browser.seen("#addUsersForm:not(:has(#firstName-1))").await?;
+    browser
+        .seen("#addUsersForm:not(:has(#firstName-1))")
+        .await?;
     browser.click("deleteEmailButton-0_0").await?;
     browser.seen("#addUsersForm:not(:has(#email-0_1))").await?;
     user.emails.remove(0);

@@ -7,6 +7,8 @@ use crate::oci::{Location, RepositoryName, Tag};
 use crate::promotion::PREVIOUS;
 use crate::workspace::{Environment, Service};
 
+const ENVIRONMENTS: [Environment; 2] = [Environment::Staging, Environment::Production];
+
 /// A tag that a service writes, and the parameter that says so.
 struct Claim {
     repository: RepositoryName,
@@ -20,33 +22,41 @@ impl Claim {
     }
 }
 
-/// What is wrong with the tags of each of `services`: those of its own, and those
-/// that another one before it claims as well.
-pub(super) fn clashes(context: &Context, services: &[&Service]) -> Vec<Option<Fault>> {
-    let mut earlier: Vec<Claim> = Vec::new();
-    let mut clashes = Vec::new();
-    for service in services {
-        let mut clash = None;
-        for claim in claims(context, service) {
-            let other = earlier.iter().find(|other| other.place() == claim.place());
-            clash = clash.or_else(|| other.map(|other| fault(other, &claim)));
-            earlier.push(claim);
+/// Checks that the tags of `service` are its own: no other service of the workspace
+/// claims them, also none that the command is not about.
+///
+/// # Errors
+/// Where both parameters lead to one tag.
+pub(super) fn check(context: &Context, service: &Service) -> Result<(), Fault> {
+    ENVIRONMENTS
+        .into_iter()
+        .try_for_each(|environment| check_tag(context, &service.tag_parameter(environment)))
+}
+
+/// Checks that the tag which the parameter of this name holds is claimed by nobody else.
+///
+/// # Errors
+/// Where another parameter leads to the same tag.
+pub(super) fn check_tag(context: &Context, parameter: &str) -> Result<(), Fault> {
+    let services = context.workspace.services.iter();
+    let all = services.flat_map(|service| claims(context, service));
+    let (own, others): (Vec<_>, Vec<_>) = all.partition(|claim| claim.parameter == parameter);
+    for claim in &own {
+        if let Some(other) = others.iter().find(|other| other.place() == claim.place()) {
+            return Err(fault(claim, other));
         }
-        clashes.push(clash);
     }
-    clashes
+    Ok(())
 }
 
 /// The claims of one service. A parameter that is missing or malformed claims
 /// nothing: whoever needs it says so.
 fn claims(context: &Context, service: &Service) -> Vec<Claim> {
     let mut claims = Vec::new();
-    for environment in [Environment::Staging, Environment::Production] {
-        let Ok((repository, tag)) =
-            context
-                .parameters
-                .image(&context.workspace, service, environment)
-        else {
+    for environment in ENVIRONMENTS {
+        let parameters = &context.parameters;
+        let image = parameters.peek_image(&context.workspace, service, environment);
+        let Some((repository, tag)) = image else {
             continue;
         };
         let kept = match environment {
@@ -62,14 +72,14 @@ fn claims(context: &Context, service: &Service) -> Vec<Claim> {
     claims
 }
 
-fn fault(one: &Claim, other: &Claim) -> Fault {
-    let reference = one.repository.tagged(&one.tag);
-    let (one, other) = (&one.parameter, &other.parameter);
+fn fault(own: &Claim, other: &Claim) -> Fault {
+    let reference = own.repository.tagged(&own.tag);
+    let (own, other) = (&own.parameter, &other.parameter);
     Kind::Configuration
         .because(format!(
-            "{one} and {other} both lead to {reference}: each would displace the other's image"
+            "{own} and {other} both lead to {reference}: each would displace the other's image"
         ))
         .hint(format!(
-            "give {other} a value of its own, or the service a repository of its own"
+            "give {own} a value of its own, or the service a repository of its own"
         ))
 }

@@ -1,9 +1,13 @@
+use std::net::TcpStream;
+
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
+use ureq::http::Uri;
 
 use super::up::Up;
 use super::{Context, Entry, Report};
 use crate::error::Kind;
+use crate::parameters::is_base_url;
 use crate::process::{self, CommandLine};
 
 /// The step that needs services of its own, since it takes one away.
@@ -16,8 +20,17 @@ const BACKEND_DOWN: &str = "backend-down";
 #[derive(Debug, clap::Args)]
 pub struct EndToEnd {
     /// The base URL of the pages, with their context path, wherever they run
-    #[arg(long)]
+    #[arg(long, value_parser = base_url)]
     url: Option<String>,
+}
+
+/// A URL to put paths behind, without a slash at its end.
+fn base_url(text: &str) -> Result<String, String> {
+    if is_base_url(text) {
+        Ok(text.trim_end_matches('/').to_owned())
+    } else {
+        Err("it is no URL with http:// or https:// and a host".to_owned())
+    }
 }
 
 /// How a step ended, as the package `e2e` says it and as results name it.
@@ -37,6 +50,7 @@ impl EndToEnd {
     pub(crate) fn run(self, context: &Context) -> Result<Report> {
         let steps = match self.url {
             Some(url) => {
+                check_that_somebody_listens(&url)?;
                 let mut steps = try_steps(context, &url, &[])?;
                 steps.push(left_out(BACKEND_DOWN));
                 steps
@@ -45,6 +59,25 @@ impl EndToEnd {
         };
         Ok(Report::new(steps.into_iter().map(entry).collect()))
     }
+}
+
+/// Whoever names an address where nobody listens learns it at once, and not from
+/// each step anew.
+fn check_that_somebody_listens(url: &str) -> Result<()> {
+    let uri: Uri = url.parse()?;
+    let port = match uri.scheme_str() {
+        Some("https") => 443,
+        _ => 80,
+    };
+    let host = uri.host().unwrap_or_default();
+    let port = uri.port_u16().unwrap_or(port);
+    // An IPv6 address stands in brackets in a URL, and without them elsewhere.
+    let address = (host.trim_matches(['[', ']']), port);
+    TcpStream::connect(address).map(drop).with_context(|| {
+        Kind::Unavailable
+            .because(format!("nobody listens at {host}:{port}"))
+            .hint("`cargo xtask up` starts the services and prints their URLs")
+    })
 }
 
 /// The pages come last, so all others are what they are built upon.

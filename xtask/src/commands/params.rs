@@ -5,11 +5,9 @@ use clap::Subcommand;
 use serde::Serialize;
 
 use self::put::Put;
-use super::{Context, Entry, Report};
+use super::{Context, Entry, Report, claims};
 use crate::console;
-use crate::error::Kind;
 use crate::parameters::{Needed, Origin, Value, malformed};
-use crate::workspace::Environment;
 
 /// List, check and store the parameters
 #[derive(Debug, clap::Args)]
@@ -113,7 +111,7 @@ fn failed(name: &str, error: anyhow::Error) -> Entry {
         outcome: "failed",
         warning: None,
     };
-    Entry::failed(&object, error)
+    Entry::failed(&object, error).with_text(format!("{name} failed"))
 }
 
 /// The value, which is there where it must be, and has its form.
@@ -130,29 +128,8 @@ fn find_well_formed(context: &Context, needed: &Needed) -> Result<Option<Value>>
     };
     let form = needed.form.check(value.expose());
     form.with_context(|| malformed(name, value.origin()))?;
-    refuse_equal_tags(context, name, &value)?;
+    claims::check_tag(context, name)?;
     Ok(Some(value))
-}
-
-/// Staging and production need different tags where they share a repository.
-fn refuse_equal_tags(context: &Context, name: &str, value: &Value) -> Result<()> {
-    let mut services = context.workspace.services.iter();
-    let tagged = services.find(|service| service.tag_parameter(Environment::Production) == name);
-    let Some(service) = tagged.filter(|service| !service.production_repository) else {
-        return Ok(());
-    };
-    // What is wrong with the staging tag itself is said of that parameter.
-    let parameter = service.tag_parameter(Environment::Staging);
-    match context.parameters.look_up(&parameter) {
-        Ok(Some(staging)) if staging.expose() == value.expose() => {
-            let production = service.tag_parameter(Environment::Production);
-            let fault = format!(
-                "{production} and {parameter} are both {value}: every push to staging would be a release"
-            );
-            Err(Kind::Configuration.because(fault).into())
-        }
-        _ => Ok(()),
-    }
 }
 
 /// A secret that Parameter Store keeps as plain text shows itself to whoever may

@@ -1,8 +1,7 @@
 use anyhow::{Context as _, Result, bail};
 use serde::Serialize;
 
-use super::claims::clashes;
-use super::{Context, Entry, Report, SERVICES_AT_ONCE, Services};
+use super::{Context, Entry, Report, SERVICES_AT_ONCE, Services, claims};
 use crate::delivery::{PromotionRecord, Records};
 use crate::error::Kind;
 use crate::oci::{Digest, RepositoryName, Tag};
@@ -67,10 +66,9 @@ pub(super) struct Order<'a> {
 /// Promotes services side by side: the plans of all of them come first.
 pub(super) fn promote(context: &Context, orders: &[Order<'_>], dry_run: bool) -> Report {
     let access = if dry_run { Access::Pull } else { Access::Push };
-    let mut attempts = parallel::map(orders, SERVICES_AT_ONCE, |order| {
+    let attempts = parallel::map(orders, SERVICES_AT_ONCE, |order| {
         Attempt::plan(context, order, access)
     });
-    refuse_clashes(context, &mut attempts);
     let go = !dry_run && attempts.iter().all(|attempt| attempt.plan.is_ok());
     let applied = if go {
         parallel::map(&attempts, SERVICES_AT_ONCE, |attempt| {
@@ -258,6 +256,7 @@ impl<'a> Attempt<'a> {
 }
 
 fn make_plan(context: &Context, order: &Order<'_>, candidate: &Candidate) -> Result<Plan> {
+    claims::check(context, order.service)?;
     let place = candidate.place();
     let wish = Wish {
         digest: tested_digest(context, order, &place)?,
@@ -311,16 +310,6 @@ fn digest_in_staging(context: &Context, service: &Service, place: &Place<'_>) ->
         service.package
     ));
     Ok(digest)
-}
-
-/// Lets the attempts of services fail that claim a tag which is not theirs alone.
-fn refuse_clashes(context: &Context, attempts: &mut [Attempt<'_>]) {
-    let services: Vec<_> = attempts.iter().map(|attempt| attempt.service).collect();
-    for (attempt, clash) in attempts.iter_mut().zip(clashes(context, &services)) {
-        if let Some(fault) = clash {
-            attempt.plan = Err(fault.into());
-        }
-    }
 }
 
 fn show(candidate: &Candidate, plan: &Plan, outcome: Outcome) {

@@ -55,6 +55,13 @@ impl Entry {
         }
     }
 
+    /// The same with a line of text: for results of which each has one, failed or not.
+    #[must_use]
+    pub fn with_text(mut self, text: impl Into<String>) -> Self {
+        self.text = Some(text.into());
+        self
+    }
+
     /// The entry of a service's result, or of its failure.
     pub fn of_service<T: Serialize>(
         service: &str,

@@ -1,7 +1,7 @@
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
-use super::{Context, Entry, Report, SERVICES_AT_ONCE, Services, Tagged};
+use super::{Context, Entry, Report, SERVICES_AT_ONCE, Services, Tagged, claims};
 use crate::delivery::{PromotionRecord, Records};
 use crate::oci::{Digest, RepositoryName, Tag, Target};
 use crate::promotion::{RollbackPlan, plan_rollback};
@@ -92,6 +92,7 @@ impl Rollback {
             context
                 .parameters
                 .image(&context.workspace, service, Environment::Production)?;
+        claims::check(context, service)?;
         let access = if self.dry_run {
             Access::Pull
         } else {
@@ -182,11 +183,13 @@ impl Prepared<'_> {
 /// Says how the image gets into the running tasks.
 fn name_the_deployment(context: &Context, service: &Service) {
     let definitions = Context::command("imagedefinitions", service);
-    let container = context
-        .workspace
-        .container_name(service, Environment::Production);
+    let workspace = &context.workspace;
+    let container = workspace.container_name(service, Environment::Production);
+    let cluster = workspace.cluster(Environment::Production);
+    let package = &service.package;
     console::note(format_args!(
         "hint: no running task has changed. Write the image definitions with `{definitions} --environment production --by-digest`, then deploy them: \
-         register the task definition of {container} with that image and `aws ecs update-service --cluster CLUSTER --service {container} --task-definition REVISION`"
+         register a revision of the task definition with that image for the container {container}, \
+         and `aws ecs update-service --cluster {cluster} --service {package} --task-definition REVISION`"
     ));
 }

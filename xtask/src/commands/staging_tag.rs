@@ -1,8 +1,7 @@
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
-use super::claims::clashes;
-use super::{Context, Entry, Report, SERVICES_AT_ONCE, Services, Tagged};
+use super::{Context, Entry, Report, SERVICES_AT_ONCE, Services, Tagged, claims};
 use crate::delivery::Records;
 use crate::error::Kind;
 use crate::image;
@@ -45,16 +44,8 @@ pub(super) struct Pushed {
 impl StagingTag {
     pub(crate) fn run(self, context: &Context) -> Result<Report> {
         let services = context.workspace.select(&self.services.names)?;
-        let orders: Vec<_> = services
-            .iter()
-            .copied()
-            .zip(clashes(context, &services))
-            .collect();
-        let entries = parallel::map(&orders, SERVICES_AT_ONCE, |(service, clash)| {
-            let pushed = match clash {
-                Some(fault) => Err(fault.clone().into()),
-                None => staging_tag(context, service),
-            };
+        let entries = parallel::map(&services, SERVICES_AT_ONCE, |service| {
+            let pushed = staging_tag(context, service);
             Entry::of_service(&service.package, pushed, |pushed| {
                 pushed.image.digest.to_string()
             })
@@ -75,6 +66,7 @@ fn push(context: &Context, service: &Service) -> Result<Pushed> {
     let (name, tag) = context
         .parameters
         .image(workspace, service, Environment::Staging)?;
+    claims::check(context, service)?;
     let layout = image::layout(workspace, service);
     let not_built = || {
         Kind::NotFound

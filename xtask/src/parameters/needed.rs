@@ -1,5 +1,7 @@
 //! Which parameters the services of a workspace need, by their metadata.
 
+use ureq::http::Uri;
+
 use crate::error::{Fault, Kind};
 use crate::oci::{Digest, RepositoryName, Tag};
 use crate::workspace::{Environment, Service, Workspace};
@@ -27,13 +29,25 @@ impl Form {
             Self::Repository => text.parse::<RepositoryName>().map(drop),
             Self::Tag => text.parse::<Tag>().map(drop),
             Self::Digest => text.parse::<Digest>().map(drop),
-            Self::Url if text.starts_with("http://") || text.starts_with("https://") => Ok(()),
+            Self::Url if is_base_url(text) => Ok(()),
             Self::Url => {
-                let fault = format!("{text:?} is no URL with http:// or https://");
+                let fault = format!("{text:?} is no URL with http:// or https:// and a host");
                 Err(Kind::Configuration.because(fault))
             }
         }
     }
+}
+
+/// Whether paths can be put behind `text`: it has a scheme and a host, and neither a
+/// query nor a fragment.
+pub fn is_base_url(text: &str) -> bool {
+    let Ok(url) = text.parse::<Uri>() else {
+        return false;
+    };
+    let has_host = url.host().is_some_and(|host| !host.is_empty());
+    let over_http = matches!(url.scheme_str(), Some("http" | "https"));
+    // The parser drops a fragment without a word.
+    over_http && has_host && !text.contains(['?', '#'])
 }
 
 /// A parameter that the delivery uses.

@@ -145,11 +145,17 @@ impl Background {
         yield_to_interrupt();
     }
 
-    /// Asks it to end and waits until it has.
+    /// Asks it to end and waits until it has. Dropping it does the same.
     pub fn stop(&self) {
         // What has ended by itself need not be told to.
         let _ = self.0.handle.send_signal(SIGTERM);
         end_within_grace(&self.0.handle);
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        self.stop();
     }
 }
 

@@ -68,9 +68,10 @@ impl Service {
         metadata: Metadata,
     ) -> Result<Self> {
         let path = metadata.context_path;
-        if !path.starts_with('/') || path.len() < 2 || path.ends_with('/') {
+        if !is_context_path(&path) {
             let fault = format!(
-                "the key `context-path` is {path:?}: it begins with a slash and ends without one"
+                "the key `context-path` is {path:?}: it is a slash and letters, digits, '-', '_' and '.', and so on, \
+                 without a slash at the end"
             );
             return Err(Kind::Configuration.because(fault).into());
         }
@@ -144,37 +145,70 @@ impl Service {
     }
 }
 
-/// Checks what no service can see alone: names that clash, upstreams that are
-/// unknown or run in a circle.
+/// Whether requests can be told apart by `path`: a load balancer's rule takes it as
+/// it is, and a router matches it.
+fn is_context_path(path: &str) -> bool {
+    let is_segment = |segment: &str| {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        segment.chars().all(is_plain) && segment.chars().any(|c| c != '.')
+    };
+    let segments = path.strip_prefix('/').unwrap_or_default();
+    segments.split('/').all(is_segment)
+}
+
+/// Whether a request to one of the paths may be one to the other as well.
+fn overlap(one: &str, other: &str) -> bool {
+    let is_below = |path: &str, base: &str| {
+        let rest = path.strip_prefix(base);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    is_below(one, other) || is_below(other, one)
+}
+
+/// Checks what no service can see alone: names and paths that clash, upstreams that
+/// are unknown or run in a circle.
 pub(super) fn check(services: &[Service]) -> Result<(), Fault> {
     for (index, service) in services.iter().enumerate() {
-        let clash = services[..index].iter().find(|other| {
-            other.names().any(|name| service.is_called(name)) || other.prefix() == service.prefix()
-        });
-        if let Some(other) = clash {
-            let fault = format!(
-                "{} and {} share a name, an alias or a parameter prefix",
-                other.package, service.package
-            );
-            return Err(Kind::Configuration.because(fault));
-        }
-        let unknown = service
-            .upstreams
-            .iter()
-            .find(|upstream| !services.iter().any(|other| other.package == **upstream));
-        if let Some(upstream) = unknown {
-            let fault = format!(
-                "the key `upstreams` of {} names {upstream:?}, which is no service's package",
-                service.package
-            );
-            return Err(Kind::Configuration.because(fault));
-        }
+        let mut earlier = services[..index].iter();
+        earlier.try_for_each(|other| check_pair(other, service))?;
+        check_upstreams(service, services)?;
     }
     let placed: usize = levels(services).iter().map(Vec::len).sum();
     if placed < services.len() {
         return Err(Kind::Configuration.because("the `upstreams` of the services run in a circle"));
     }
     Ok(())
+}
+
+fn check_pair(one: &Service, other: &Service) -> Result<(), Fault> {
+    if one.names().any(|name| other.is_called(name)) || one.prefix() == other.prefix() {
+        let fault = format!(
+            "{} and {} share a name, an alias or a parameter prefix",
+            one.package, other.package
+        );
+        return Err(Kind::Configuration.because(fault));
+    }
+    if overlap(&one.context_path, &other.context_path) {
+        let fault = format!(
+            "the `context-path` of {} is {:?} and that of {} is {:?}: a load balancer cannot tell their requests apart",
+            one.package, one.context_path, other.package, other.context_path
+        );
+        return Err(Kind::Configuration.because(fault));
+    }
+    Ok(())
+}
+
+fn check_upstreams(service: &Service, services: &[Service]) -> Result<(), Fault> {
+    let mut upstreams = service.upstreams.iter();
+    let unknown =
+        upstreams.find(|upstream| !services.iter().any(|other| other.package == **upstream));
+    match unknown {
+        Some(upstream) => Err(Kind::Configuration.because(format!(
+            "the key `upstreams` of {} names {upstream:?}, which is no service's package",
+            service.package
+        ))),
+        None => Ok(()),
+    }
 }
 
 /// Services by dependency level, upstreams first. Services of a circle are in none.

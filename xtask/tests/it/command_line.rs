@@ -31,11 +31,21 @@ fn usage_errors_print_no_json() {
         &["build", "--engine", "podman"],
         &["--timeout", "0", "build"],
         &["test", "--skip", "nonsense"],
+        &["e2e", "--url", "pages.example.com"],
+        &["e2e", "--url", "http:///portal"],
     ] {
         let ran = sandbox.run(arguments.iter().copied().chain(["--format", "json"]));
         ran.fails(2, &[]);
         assert_eq!(ran.stdout, "", "{arguments:?}");
     }
+}
+
+#[test]
+fn an_end_to_end_test_of_nobody_ends_at_once() {
+    // Port 1 is no service's: nobody listens there.
+    Sandbox::new()
+        .run(["e2e", "--url", "http://127.0.0.1:1/backend-for-frontend"])
+        .fails(7, &["nobody listens at 127.0.0.1:1", "cargo xtask up"]);
 }
 
 #[test]
@@ -139,9 +149,17 @@ fn two_services_under_one_tag_are_refused() {
         "BACKEND_FOR_FRONTEND_IMAGE_REPO_NAME",
         "oci:registry/../registry/backend",
     );
-    for command in ["promote", "staging-tag"] {
+    for command in [
+        &["promote"][..],
+        // Also where a command is about one of them: the pipeline has an action for each.
+        &["promote", "backend"],
+        &["promote", "bff"],
+        &["staging-tag", "bff"],
+        &["rollback", "bff"],
+        &["params", "check"],
+    ] {
         sandbox
-            .run([command])
+            .run(command)
             .fails(4, &["each would displace the other's image"]);
     }
 }
@@ -172,6 +190,18 @@ fn wrong_metadata_is_named_by_file_and_key() {
             "\"/backend\"",
             "\"backend\"",
             &["backend/Cargo.toml", "`context-path`"],
+        ),
+        (
+            "backend/Cargo.toml",
+            "\"/backend\"",
+            "\"/back end/*\"",
+            &["backend/Cargo.toml", "`context-path`"],
+        ),
+        (
+            "backend/Cargo.toml",
+            "\"/backend\"",
+            "\"/backend-for-frontend/api\"",
+            &["backend-for-frontend", "tell their requests apart"],
         ),
         (
             "backend/Cargo.toml",

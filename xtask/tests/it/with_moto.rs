@@ -163,7 +163,7 @@ fn the_check_warns_of_plain_secrets_and_refuses_equal_tags() {
     assert!(check.stderr.contains(warning), "{}", check.stderr);
     let sandbox = sandbox.with("BACKEND_IMAGE_TAG_STAGING", "1.0.RELEASE");
     let check = sandbox.run(ssm(&["params", "check"]));
-    check.fails(4, &["every push to staging would be a release"]);
+    check.fails(4, &["each would displace the other's image"]);
     assert!(!format!("{check:?}").contains(CANARY));
 }
 

@@ -19,7 +19,8 @@ pub(super) struct Put {
     /// The parameter's name
     #[arg(required_unless_present = "from_local", conflicts_with = "from_local")]
     name: Option<String>,
-    /// Store every local value of build/parameters.toml, for a new account
+    /// Store every local value of build/parameters.toml; those that name this machine
+    /// (oci: repositories, loopback URLs) serve no pipeline
     #[arg(long)]
     from_local: bool,
     /// Give parameters that exist a new version

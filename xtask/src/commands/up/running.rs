@@ -80,12 +80,6 @@ impl Started<'_> {
     }
 }
 
-impl Drop for Started<'_> {
-    fn drop(&mut self) {
-        self.process.stop();
-    }
-}
-
 /// Starts a service and waits until it says where it listens.
 pub(in crate::commands) fn start<'a>(
     service: &'a Service,
