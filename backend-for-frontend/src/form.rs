@@ -22,6 +22,11 @@ pub(crate) struct Fields {
     pub(crate) emails: Vec<String>,
 }
 
+/// How many users one form may hold, and how many e-mails each of them: the page that shows it again is many times
+/// as large as what was sent.
+const MAX_USERS: usize = 100;
+const MAX_EMAILS: usize = 20;
+
 /// Messages by the name of the field that they belong to.
 pub(crate) type Messages = BTreeMap<String, String>;
 
@@ -66,6 +71,11 @@ impl Form {
         }
     }
 
+    /// Whether it holds more than anybody enters by hand.
+    pub(crate) fn is_too_large(&self) -> bool {
+        self.users.len() > MAX_USERS || self.users.iter().any(|user| user.emails.len() > MAX_EMAILS)
+    }
+
     /// What the backend is asked for.
     pub(crate) fn to_new_users(&self) -> Vec<NewUser> {
         self.users.iter().map(Fields::to_new_user).collect()
@@ -88,13 +98,17 @@ impl Form {
     /// Adds or takes away what the action says; what is not there stays so.
     pub(crate) fn apply(&mut self, action: Action) {
         match action {
-            Action::AddUser(user) if user < self.users.len() => {
+            Action::AddUser(user) if user < self.users.len() && self.users.len() < MAX_USERS => {
                 self.users.insert(user + 1, Fields::default())
             }
             Action::DeleteUser(user) if user < self.users.len() && self.users.len() > 1 => {
                 self.users.remove(user);
             }
-            Action::AddEmail(user) => self.with_emails(user, |emails| emails.push(String::new())),
+            Action::AddEmail(user) => self.with_emails(user, |emails| {
+                if emails.len() < MAX_EMAILS {
+                    emails.push(String::new());
+                }
+            }),
             Action::DeleteEmail(user, email) => self.with_emails(user, |emails| {
                 if email < emails.len() && emails.len() > 1 {
                     emails.remove(email);

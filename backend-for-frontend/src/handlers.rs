@@ -110,6 +110,9 @@ pub(crate) async fn add_users(
     body: Bytes,
 ) -> Response {
     let form = Form::parse(&body);
+    if form.is_too_large() {
+        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+    }
     match Action::parse(&body) {
         Some(action) => change_form(&backend, &caller, form, action).await,
         None => add(backend, caller, form).await,

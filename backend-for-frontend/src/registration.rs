@@ -50,31 +50,35 @@ async fn run(
     let started = Instant::now();
     let mut added = Vec::new();
     for (position, new) in users.iter().enumerate() {
-        let outcome = match started.elapsed() {
-            elapsed if elapsed < ADDING => backend.add_user(&caller, new).await,
-            _ => Err(Failure::TooSlow),
-        };
-        match outcome {
-            Ok(user) => added.push(user),
-            Err(failure) => {
-                let left = undo(&backend, &caller, added, new, &failure).await;
-                return Err(Abandoned {
-                    position,
-                    failure,
-                    left,
-                });
+        let (failure, doubtful) = if started.elapsed() < ADDING {
+            match backend.add_user(&caller, new).await {
+                Ok(user) => {
+                    added.push(user);
+                    continue;
+                }
+                // Only a refusal is certain; after any other failure the user may have been added all the same.
+                Err(failure @ Failure::Refused { .. }) => (failure, None),
+                Err(failure) => (failure, Some(new)),
             }
-        }
+        } else {
+            (Failure::TooSlow, None)
+        };
+        let left = undo(&backend, &caller, added, doubtful, &failure).await;
+        return Err(Abandoned {
+            position,
+            failure,
+            left,
+        });
     }
     Ok(added)
 }
 
-/// Deletes what was added, side by side, and answers with what is left.
+/// Deletes what was added, side by side, and the user of whom it is doubtful; answers with what is left.
 async fn undo(
     backend: &Backend,
     caller: &Caller,
     added: Vec<User>,
-    failed: &NewUser,
+    doubtful: Option<&NewUser>,
     failure: &Failure,
 ) -> Vec<String> {
     let mut deletions = JoinSet::new();
@@ -82,10 +86,10 @@ async fn undo(
         let (backend, caller) = (backend.clone(), caller.clone());
         deletions.spawn(async move { delete(&backend, &caller, user).await });
     }
-    // Only a refusal is certain; after any other failure the user may have been added all the same.
-    if !matches!(failure, Failure::Refused { .. }) {
-        let (backend, caller, failed) = (backend.clone(), caller.clone(), failed.clone());
-        deletions.spawn(async move { delete_if_added(&backend, &caller, &failed).await });
+    if let Some(doubtful) = doubtful {
+        let (backend, caller, new) = (backend.clone(), caller.clone(), doubtful.clone());
+        let may_come = matches!(failure, Failure::TooSlow);
+        deletions.spawn(async move { delete_if_added(&backend, &caller, &new, may_come).await });
     }
     let mut left: Vec<String> = deletions
         .join_all()
@@ -113,12 +117,18 @@ async fn delete(backend: &Backend, caller: &Caller, user: User) -> Result<(), St
     }
 }
 
-async fn delete_if_added(backend: &Backend, caller: &Caller, new: &NewUser) -> Result<(), String> {
+/// A backend that is still at work on the request may add the user after it was asked for: then it is not known.
+async fn delete_if_added(
+    backend: &Backend,
+    caller: &Caller,
+    new: &NewUser,
+    may_come: bool,
+) -> Result<(), String> {
     match backend.user_by_login_id(caller, &new.login_id).await {
         Ok(user) if is_from(&user, new) => delete(backend, caller, user).await,
         // It is somebody else's.
         Ok(_) => Ok(()),
-        Err(failure) if failure.is(ErrorCode::E0008) => Ok(()),
+        Err(failure) if failure.is(ErrorCode::E0008) && !may_come => Ok(()),
         Err(failure) => {
             tracing::error!(%failure, login_id = new.login_id, "it is not known whether a user was added");
             Err(new.login_id.clone())

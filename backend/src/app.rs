@@ -42,7 +42,10 @@ fn router(database: Database, version: Version) -> Router {
             "/backend/docs",
             get(async move || {
                 (
-                    [(CONTENT_SECURITY_POLICY, "default-src 'none'")],
+                    [(
+                        CONTENT_SECURITY_POLICY,
+                        "default-src 'none'; base-uri 'none'; frame-ancestors 'none'",
+                    )],
                     Html(page),
                 )
             }),

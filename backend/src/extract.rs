@@ -7,14 +7,16 @@ use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use backend_api::{Rule, Validate, Violation};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::error::Error;
 
 /// A body that is valid.
 pub(crate) struct Body<T>(pub(crate) T);
 
-impl<S: Send + Sync, T: DeserializeOwned + Validate> FromRequest<S> for Body<T> {
+impl<S: Send + Sync, T: DeserializeOwned + Serialize + Validate> FromRequest<S> for Body<T> {
     type Rejection = Error;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
@@ -40,7 +42,7 @@ fn is_json(headers: &HeaderMap) -> bool {
     media_type.eq_ignore_ascii_case("application/json")
 }
 
-fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
+fn parse<T: DeserializeOwned + Serialize>(bytes: &[u8]) -> Result<T, Error> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         if error.inner().is_data() {
@@ -55,7 +57,46 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
     deserializer
         .end()
         .map_err(|_| Error::Unacceptable(StatusCode::BAD_REQUEST))?;
-    Ok(value)
+    match list_for_object(bytes, &value) {
+        Some(path) => Err(Error::Invalid(vec![Violation::new(
+            path,
+            Rule::Form("invalid type: sequence, expected an object".to_owned()),
+        )])),
+        None => Ok(value),
+    }
+}
+
+/// Where a body has a list that was read as an object: serde reads the one like the other, the contract does not.
+fn list_for_object(bytes: &[u8], read: &impl Serialize) -> Option<String> {
+    fn search(given: &Value, read: &Value) -> Option<String> {
+        match (given, read) {
+            (Value::Array(_), Value::Object(_)) => Some(String::new()),
+            (Value::Object(given), Value::Object(read)) => given.iter().find_map(|(key, given)| {
+                let below = search(given, read.get(key)?)?;
+                let joint = if below.is_empty() || below.starts_with('[') {
+                    ""
+                } else {
+                    "."
+                };
+                Some(format!("{key}{joint}{below}"))
+            }),
+            (Value::Array(given), Value::Array(read)) => {
+                let mut pairs = given.iter().zip(read).enumerate();
+                pairs.find_map(|(index, (given, read))| {
+                    Some(format!("[{index}]{}", search(given, read)?))
+                })
+            }
+            _ => None,
+        }
+    }
+    let given = serde_json::from_slice(bytes).ok()?;
+    let path = search(&given, &serde_json::to_value(read).ok()?)?;
+    // The body as a whole has the path that it has in every other message.
+    Some(if path.is_empty() {
+        ".".to_owned()
+    } else {
+        path
+    })
 }
 
 /// The keys in a path.

@@ -228,6 +228,19 @@ async fn of_whom_it_is_not_known_is_named() {
 }
 
 #[tokio::test]
+async fn who_may_still_be_added_is_named() {
+    let (upstream, bff) = Upstream::start().await;
+    upstream.plan(Method::POST, 0..1, Fault::Hang);
+    let result = bff.submit(&user(0, "saburo")).await;
+    assert_eq!(result.status, StatusCode::GATEWAY_TIMEOUT);
+    assert!(
+        result
+            .text_of("message-panel")
+            .ends_with("could not be removed again: saburo")
+    );
+}
+
+#[tokio::test]
 async fn a_deletion_whose_answer_is_lost_counts() {
     let (upstream, bff) = Upstream::start().await;
     upstream.plan(Method::POST, 1..2, Fault::Break);

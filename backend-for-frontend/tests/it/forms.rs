@@ -209,19 +209,23 @@ async fn a_login_id_can_be_checked_without_a_script() {
 #[tokio::test]
 async fn an_oversized_form_is_refused_with_a_page() {
     let bff = Bff::with_backend().await;
-    let body = Body::from("x".repeat(64 * 1024 + 1));
-    let result = bff
-        .request(
-            Request::post("/backend-for-frontend/addUsers")
-                .body(body)
-                .unwrap(),
-        )
-        .await;
-    assert_eq!(result.status, StatusCode::PAYLOAD_TOO_LARGE);
-    assert_eq!(
-        result.text_of("message-panel"),
-        "That was too much at once."
-    );
+    let fields = |name: fn(usize) -> String, count| (0..count).map(name).collect::<String>();
+    for body in [
+        "x".repeat(64 * 1024 + 1),
+        fields(|number| format!("users[{number}].loginId=a&"), 101),
+        fields(
+            |number| format!("users[0].emailList[{number}].email=a&"),
+            21,
+        ),
+    ] {
+        let request = Request::post("/backend-for-frontend/addUsers").body(Body::from(body));
+        let result = bff.request(request.unwrap()).await;
+        assert_eq!(result.status, StatusCode::PAYLOAD_TOO_LARGE);
+        assert_eq!(
+            result.text_of("message-panel"),
+            "That was too much at once."
+        );
+    }
 }
 
 #[tokio::test]

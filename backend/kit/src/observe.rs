@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use axum::extract::Request;
+use axum::http::header::X_CONTENT_TYPE_OPTIONS;
 use axum::http::{HeaderMap, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
@@ -60,7 +61,8 @@ impl fmt::Display for RequestId {
     }
 }
 
-/// The outermost layer: gives the request its id, answers with it, and logs what was answered.
+/// The outermost layer: gives the request its id, answers with it, lets no browser take the answer for anything but
+/// its media type, and logs what was answered.
 pub async fn observe(mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     let id = RequestId::of(request.headers());
@@ -69,9 +71,9 @@ pub async fn observe(mut request: Request, next: Next) -> Response {
 
     let mut response = next.run(request).instrument(span.clone()).await;
 
-    response
-        .headers_mut()
-        .insert(RequestId::HEADER, id.to_header());
+    let headers = response.headers_mut();
+    headers.insert(RequestId::HEADER, id.to_header());
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     span.in_scope(|| {
         let duration_ms = started.elapsed().as_secs_f64() * 1e3;
         tracing::info!(status = response.status().as_u16(), duration_ms, "answered");

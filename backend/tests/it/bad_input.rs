@@ -90,6 +90,12 @@ async fn bodies_that_are_not_what_the_contract_promises() {
         ),
         ("/emailList/0/email", json!(1e308)),
         ("/emailList", json!({})),
+        (
+            "",
+            json!(["a", "b", "c", false, {"zipCode": "1", "address": "d"}]),
+        ),
+        ("/address", json!(["1", "d"])),
+        ("/emailList/0", json!(["a@b.c"])),
     ] {
         let mut body = valid.clone();
         *body.pointer_mut(pointer).unwrap() = value;

@@ -60,8 +60,9 @@ async fn the_page_names_every_path_and_error() {
     assert_eq!(page.status, StatusCode::OK);
     assert_eq!(
         page.headers[header::CONTENT_SECURITY_POLICY],
-        "default-src 'none'"
+        "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"
     );
+    assert_eq!(page.headers[header::X_CONTENT_TYPE_OPTIONS], "nosniff");
     let document = service.get("/backend/openapi.json").await.json;
     for path in document["paths"].as_object().unwrap().keys() {
         assert!(page.text.contains(path), "{path}");
