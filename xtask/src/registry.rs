@@ -21,7 +21,7 @@ use anyhow::Result;
 use crate::oci::{Descriptor, Digest, Location, Manifest, RepositoryName, Tag, Target};
 use crate::parameters::Parameters;
 pub use copy::copy_image;
-pub use http::{Challenge, retry_after};
+pub use http::{Challenge, next_link, retry_after};
 pub use layout::Layout;
 pub use referrers::copy_referrers;
 pub use verified::Verified;

@@ -6,7 +6,10 @@ mod client;
 mod clock;
 mod credentials;
 mod failure;
+mod link;
+mod location;
 mod realm;
+mod referrers;
 mod session;
 mod token;
 
@@ -19,7 +22,7 @@ use ureq::http::{Method, StatusCode};
 use self::client::{Answer, HostState, Payload, Request};
 use self::failure::Failure;
 use self::session::Session;
-use super::{Access, Content, Moved, Repository, Traffic, referrers};
+use super::{Access, Content, Moved, Repository, Traffic};
 use crate::error::Kind;
 use crate::oci::{
     Descriptor, Digest, Host, Location, MAX_MANIFEST_BYTES, Manifest, MediaType,
@@ -29,6 +32,7 @@ use crate::oci::{
 pub use self::challenge::Challenge;
 pub(super) use self::client::Client;
 pub use self::failure::retry_after;
+pub use self::link::next_link;
 
 /// The header with a manifest's digest.
 const CONTENT_DIGEST: &str = "docker-content-digest";
@@ -325,36 +329,10 @@ impl Repository for HttpRepository {
     }
 
     fn referrers(&self, subject: &Digest) -> Result<Vec<Descriptor>> {
-        let what = format!("asking for the referrers of {}", self.name.at(subject));
-        self.session.persist(&what, || self.referrers_once(subject))
+        self.list_referrers(subject)
     }
 
     fn traffic(&self) -> Traffic {
         self.session.traffic()
-    }
-}
-
-impl HttpRepository {
-    /// The referrers API, else the tag that stands in for it where a registry
-    /// does not have it (distribution specification, "Listing Referrers").
-    fn referrers_once(&self, subject: &Digest) -> Result<Vec<Descriptor>, Failure> {
-        let mut request = Request::new(Method::GET, self.url("referrers", subject));
-        request
-            .headers
-            .push(("accept", MediaType::OciIndex.name().into()));
-        let mut answer = self.session.exchange(&request)?;
-        let index = match answer.status.as_u16() {
-            200 => {
-                let bytes = answer.read(MAX_MANIFEST_BYTES)?;
-                self.session.count_bytes(bytes.len());
-                Some(parse_manifest(bytes, Some(MediaType::OciIndex.name()))?)
-            }
-            401 | 403 => return Err(self.session.unexpected(answer.status, &answer.read_error())),
-            _ => {
-                drop(answer);
-                self.get(&Target::Tag(referrers::tag(subject)?))?
-            }
-        };
-        Ok(referrers::listed(index.as_ref()))
     }
 }
