@@ -6,6 +6,7 @@ mod kills;
 mod matrix;
 mod paging;
 mod races;
+mod rollbacks;
 mod secrets;
 
 use std::sync::LazyLock;
