@@ -21,7 +21,7 @@ use anyhow::Result;
 use crate::oci::{Descriptor, Digest, Location, Manifest, RepositoryName, Tag, Target};
 use crate::parameters::Parameters;
 pub use copy::copy_image;
-pub use http::{Challenge, retry_after};
+pub use http::{Challenge, next_link, retry_after};
 pub use layout::Layout;
 pub use referrers::copy_referrers;
 pub use verified::Verified;
@@ -70,6 +70,39 @@ pub enum Moved {
     Done,
     /// Somebody else was there: it points at this.
     Raced(Option<Digest>),
+}
+
+/// A tag's way from one manifest to another.
+#[derive(Debug, Clone, Copy)]
+pub struct Move<'a> {
+    /// The tag.
+    pub tag: &'a Tag,
+    /// What it is to point at.
+    pub to: &'a Manifest,
+    /// What it points at now; `None` where it does not exist.
+    pub from: Option<Displaced<'a>>,
+}
+
+/// What a tag is moved away from, and the tag that keeps it: without one a
+/// registry may clean an image up while it still runs.
+#[derive(Debug, Clone, Copy)]
+pub struct Displaced<'a> {
+    /// The manifest.
+    pub manifest: &'a Manifest,
+    /// The tag that is to keep it.
+    pub kept: &'a Tag,
+    /// Which of the two tags is moved first where they cannot be moved together.
+    pub first: First,
+}
+
+/// Which tag is moved first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum First {
+    /// The one that keeps: nothing is ever without a tag.
+    Kept,
+    /// The one that moves: it goes where the other one points, and that must not
+    /// be without a tag.
+    Moved,
 }
 
 /// What was asked of a registry. All zero for a layout.
@@ -133,11 +166,12 @@ pub trait Repository: Send + Sync {
     /// Stores `manifest` under `target`, whatever was there before.
     fn put_manifest(&self, target: &Target, manifest: &Manifest) -> Result<()>;
 
-    /// Points `tag` at `manifest`, provided that it points at `from` now (`None`:
-    /// that it does not exist), and looks at it again afterwards. A registry has
-    /// no conditional PUT: between the last look and the PUT a move by somebody
-    /// else stays unseen. A layout compares and swaps under its lock.
-    fn move_tag(&self, tag: &Tag, manifest: &Manifest, from: Option<&Digest>) -> Result<Moved>;
+    /// Points a tag at another manifest and keeps the displaced one, provided that
+    /// the tag points where the caller believes. A layout does both at once, under
+    /// its lock. A registry has no conditional PUT: it is looked at before and
+    /// afterwards, and between the last look and the PUT a move by somebody else
+    /// stays unseen.
+    fn move_tag(&self, wanted: Move<'_>) -> Result<Moved>;
 
     /// Whether the blob is there.
     fn has_blob(&self, blob: &Descriptor) -> Result<bool>;

@@ -72,7 +72,7 @@ pub fn lint(workspace: &Workspace, file: &Path) -> Result<Vec<Finding>> {
 }
 
 fn read(file: &Path) -> Result<Node> {
-    let text = std::fs::read_to_string(file).with_context(|| {
+    let text = yaml::text_of(file).with_context(|| {
         Kind::Configuration.because(format!("{} cannot be read", file.display()))
     })?;
     yaml::read(&text)

@@ -1,7 +1,18 @@
 //! YAML with the line of every value, and with tags such as `!Sub` kept.
 
+use std::path::Path;
+
 use anyhow::{Context as _, Result, bail};
 use saphyr_parser::{Event, Parser, Tag};
+
+use crate::files;
+
+/// The largest file that is read: CloudFormation takes no larger template.
+const MAX_BYTES: u64 = 1024 * 1024;
+
+/// How deep values may lie in each other. Whoever walks through them uses the
+/// stack, which ends.
+const MAX_DEPTH: usize = 64;
 
 /// A value and where it stands.
 #[derive(Debug, Clone)]
@@ -21,14 +32,29 @@ enum Content {
     Mapping(Vec<Node>),
 }
 
+/// The text of a file.
+///
+/// # Errors
+/// A file that cannot be read, or is larger than any buildspec or template.
+pub(super) fn text_of(path: &Path) -> Result<String> {
+    Ok(String::from_utf8(files::read(path, MAX_BYTES)?)?)
+}
+
 /// Reads the first document of `text`.
 ///
 /// # Errors
-/// Text that is no YAML, and aliases: neither CodeBuild nor CloudFormation needs them.
+/// Text that is no YAML or nested without end, and aliases: neither CodeBuild nor
+/// CloudFormation needs them.
 pub(super) fn read(text: &str) -> Result<Node> {
     let mut open: Vec<Node> = Vec::new();
     for event in Parser::new_from_str(text) {
         let (event, span) = event?;
+        if open.len() > MAX_DEPTH {
+            bail!(
+                "line {} lies deeper than {MAX_DEPTH} values",
+                span.start.line()
+            );
+        }
         let node = |content, tag: Option<_>| Node {
             line: span.start.line(),
             tag,
@@ -151,5 +177,6 @@ mod tests {
         assert_eq!(node.text_at(&["d"]), Some("e\n"));
         assert!(read("a: [").is_err());
         assert!(read("").is_err());
+        assert!(read(&format!("{}a", "- ".repeat(100_000))).is_err());
     }
 }

@@ -7,7 +7,7 @@ use super::PREVIOUS;
 use super::plan::{Change, Plan};
 use crate::error::{Fault, Kind};
 use crate::oci::{Digest, Manifest, Tag, Target, annotation};
-use crate::registry::{Moved, Repository, copy_image, copy_referrers};
+use crate::registry::{Displaced, First, Move, Moved, Repository, copy_image, copy_referrers};
 use crate::workspace::is_dirty;
 
 /// Where a promotion takes place.
@@ -72,16 +72,38 @@ impl Plan {
         };
         if let Some((staging, staging_tag)) = place.staging {
             bring_over(staging, staging_tag, place.production, manifest)?;
+            self.look_again(place)?;
         }
         let previous = self.previous();
-        if let Some(previous) = previous {
-            keep(place.production, place.tag, previous)?;
-        }
-        move_tag(place.production, place.tag, manifest, previous)?;
+        let displaced = previous.map(|previous| displaced(place, previous));
+        let displaced = displaced.transpose()?;
+        let from = displaced.as_ref().map(|(manifest, kept)| Displaced {
+            manifest,
+            kept,
+            first: First::Kept,
+        });
+        let wanted = Move {
+            tag: place.tag,
+            to: manifest,
+            from,
+        };
+        move_tag(place.production, wanted)?;
         Ok(Promoted {
             outcome: Outcome::Promoted,
             previous,
         })
+    }
+
+    /// Bringing an image over may take long. Where the tag has moved since then,
+    /// what it displaced was kept by whoever moved it, and must not be overwritten.
+    fn look_again(&self, place: &Place<'_>) -> Result<()> {
+        let Some(previous) = self.previous() else {
+            return Ok(());
+        };
+        match place.production.resolve(place.tag)? {
+            Some(found) if [previous, self.digest].contains(&found) => Ok(()),
+            found => Err(raced(place.production, place.tag, found, self.digest).into()),
+        }
     }
 }
 
@@ -115,37 +137,36 @@ pub fn commit_tag(tag: &Tag, manifest: &Manifest) -> Result<Option<Tag>, Fault> 
     tag.with_suffix(&format!("{commit}{dirty}")).map(Some)
 }
 
-/// Keeps the displaced image under a tag of its own: without one a registry may
-/// clean it up while it still runs.
-pub(super) fn keep(repository: &dyn Repository, tag: &Tag, previous: Digest) -> Result<()> {
-    let kept = tag.with_suffix(PREVIOUS)?;
-    let manifest = repository.manifest(&previous)?.with_context(|| {
+/// The manifest that is displaced, and the tag that keeps it.
+fn displaced(place: &Place<'_>, previous: Digest) -> Result<(Manifest, Tag)> {
+    let manifest = place.production.manifest(&previous)?.with_context(|| {
         Kind::NotFound.because(format!(
             "{} points at {previous}, which is not there",
-            repository.name().tagged(tag)
+            place.production.name().tagged(place.tag)
         ))
     })?;
-    repository.put_manifest(&Target::Tag(kept), &manifest)
+    Ok((manifest, place.tag.with_suffix(PREVIOUS)?))
 }
 
-pub(super) fn move_tag(
+pub(super) fn move_tag(repository: &dyn Repository, wanted: Move<'_>) -> Result<()> {
+    match repository.move_tag(wanted)? {
+        Moved::Done => Ok(()),
+        Moved::Raced(found) => Err(raced(repository, wanted.tag, found, wanted.to.digest()).into()),
+    }
+}
+
+/// Somebody else moved the tag, which should point at `wanted`.
+pub(super) fn raced(
     repository: &dyn Repository,
     tag: &Tag,
-    manifest: &Manifest,
-    from: Option<Digest>,
-) -> Result<()> {
-    match repository.move_tag(tag, manifest, from.as_ref())? {
-        Moved::Done => Ok(()),
-        Moved::Raced(found) => {
-            let reference = repository.name().tagged(tag);
-            let found = found.map_or_else(|| "nothing".to_owned(), |digest| digest.to_string());
-            Err(Kind::Raced
-                .because(format!(
-                    "somebody else moved {reference}: it points at {found}, not at {}",
-                    manifest.digest()
-                ))
-                .hint("look at what was released meanwhile, then type the command again")
-                .into())
-        }
-    }
+    found: Option<Digest>,
+    wanted: Digest,
+) -> Fault {
+    let reference = repository.name().tagged(tag);
+    let found = found.map_or_else(|| "nothing".to_owned(), |digest| digest.to_string());
+    Kind::Raced
+        .because(format!(
+            "somebody else moved {reference}: it points at {found}, not at {wanted}"
+        ))
+        .hint("look at what was released meanwhile, then type the command again")
 }

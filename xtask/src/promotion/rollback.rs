@@ -4,11 +4,11 @@ use anyhow::{Context as _, Result};
 use serde::Serialize;
 
 use super::PREVIOUS;
-use super::apply::move_tag;
+use super::apply::{move_tag, raced};
 use super::plan::check_origin;
 use crate::error::Kind;
 use crate::oci::{Digest, Manifest, Tag, Target, annotation};
-use crate::registry::Repository;
+use crate::registry::{Displaced, First, Move, Repository};
 use crate::workspace::TagPolicy;
 
 /// What to go back to; without `--to` it is what the last promotion displaced.
@@ -49,7 +49,11 @@ pub fn plan_rollback(
         .with_context(|| not_there(&reference))?;
     let digest = target(repository, tag, to)?;
     if digest == current {
-        return unchanged(&reference, digest, to.is_some(), kept);
+        // Between the two looks somebody else may have let the tags change places.
+        return match repository.resolve(tag)? {
+            found if found == Some(current) => unchanged(&reference, digest, to.is_some(), kept),
+            found => Err(raced(repository, tag, found, current).into()),
+        };
     }
     let wanted = repository
         .manifest(&digest)?
@@ -112,12 +116,22 @@ impl RollbackPlan {
         self.manifests.is_none()
     }
 
-    /// Moves the production tag first: whatever happens then, production is back.
+    /// Lets the tags change places. Where that takes two steps the production tag
+    /// is first: whatever happens then, production is back.
     pub fn apply(&self, repository: &dyn Repository, tag: &Tag) -> Result<()> {
         let Some((wanted, displaced)) = &self.manifests else {
             return Ok(());
         };
-        move_tag(repository, tag, wanted, Some(self.previous))?;
-        repository.put_manifest(&Target::Tag(self.kept.clone()), displaced)
+        let displaced = Displaced {
+            manifest: displaced,
+            kept: &self.kept,
+            first: First::Moved,
+        };
+        let wanted = Move {
+            tag,
+            to: wanted,
+            from: Some(displaced),
+        };
+        move_tag(repository, wanted)
     }
 }

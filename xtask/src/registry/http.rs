@@ -6,7 +6,10 @@ mod client;
 mod clock;
 mod credentials;
 mod failure;
+mod link;
+mod location;
 mod realm;
+mod referrers;
 mod session;
 mod token;
 
@@ -19,7 +22,7 @@ use ureq::http::{Method, StatusCode};
 use self::client::{Answer, HostState, Payload, Request};
 use self::failure::Failure;
 use self::session::Session;
-use super::{Access, Content, Moved, Repository, Traffic, referrers};
+use super::{Access, Content, Displaced, First, Move, Moved, Repository, Traffic};
 use crate::error::Kind;
 use crate::oci::{
     Descriptor, Digest, Host, Location, MAX_MANIFEST_BYTES, Manifest, MediaType,
@@ -29,6 +32,7 @@ use crate::oci::{
 pub use self::challenge::Challenge;
 pub(super) use self::client::Client;
 pub use self::failure::retry_after;
+pub use self::link::next_link;
 
 /// The header with a manifest's digest.
 const CONTENT_DIGEST: &str = "docker-content-digest";
@@ -282,26 +286,20 @@ impl Repository for HttpRepository {
         self.put_persistently(target, manifest, None).map(drop)
     }
 
-    fn move_tag(&self, tag: &Tag, manifest: &Manifest, from: Option<&Digest>) -> Result<Moved> {
-        // Where the tag is new, the caller has just seen so; where it is not, the
-        // displaced manifest was put away since then.
-        if from.is_some() {
-            let found = self.resolve(tag)?;
-            if found == Some(manifest.digest()) {
-                // Another promotion of the same image, or what is left of a killed one.
-                return Ok(Moved::Done);
+    fn move_tag(&self, wanted: Move<'_>) -> Result<Moved> {
+        let Some(displaced) = wanted.from else {
+            // The caller has just seen that there is no such tag.
+            return self.put_and_look(wanted.tag, wanted.to, None);
+        };
+        match displaced.first {
+            First::Kept => {
+                self.put_manifest(&displaced.kept.into(), displaced.manifest)?;
+                self.move_displacing(wanted, displaced)
             }
-            if found.as_ref() != from {
-                return Ok(Moved::Raced(found));
-            }
-        }
-        match self.put_persistently(&tag.into(), manifest, Some(from))? {
-            Moved::Done => {}
-            raced => return Ok(raced),
-        }
-        match self.resolve(tag)? {
-            Some(found) if found == manifest.digest() => Ok(Moved::Done),
-            other => Ok(Moved::Raced(other)),
+            First::Moved => match self.move_displacing(wanted, displaced)? {
+                Moved::Done => self.keep_afterwards(wanted, displaced),
+                raced => Ok(raced),
+            },
         }
     }
 
@@ -325,8 +323,7 @@ impl Repository for HttpRepository {
     }
 
     fn referrers(&self, subject: &Digest) -> Result<Vec<Descriptor>> {
-        let what = format!("asking for the referrers of {}", self.name.at(subject));
-        self.session.persist(&what, || self.referrers_once(subject))
+        self.list_referrers(subject)
     }
 
     fn traffic(&self) -> Traffic {
@@ -335,26 +332,40 @@ impl Repository for HttpRepository {
 }
 
 impl HttpRepository {
-    /// The referrers API, else the tag that stands in for it where a registry
-    /// does not have it (distribution specification, "Listing Referrers").
-    fn referrers_once(&self, subject: &Digest) -> Result<Vec<Descriptor>, Failure> {
-        let mut request = Request::new(Method::GET, self.url("referrers", subject));
-        request
-            .headers
-            .push(("accept", MediaType::OciIndex.name().into()));
-        let mut answer = self.session.exchange(&request)?;
-        let index = match answer.status.as_u16() {
-            200 => {
-                let bytes = answer.read(MAX_MANIFEST_BYTES)?;
-                self.session.count_bytes(bytes.len());
-                Some(parse_manifest(bytes, Some(MediaType::OciIndex.name()))?)
-            }
-            401 | 403 => return Err(self.session.unexpected(answer.status, &answer.read_error())),
-            _ => {
-                drop(answer);
-                self.get(&Target::Tag(referrers::tag(subject)?))?
-            }
-        };
-        Ok(referrers::listed(index.as_ref()))
+    fn move_displacing(&self, wanted: Move<'_>, displaced: Displaced<'_>) -> Result<Moved> {
+        let from = displaced.manifest.digest();
+        match self.resolve(wanted.tag)? {
+            // Another promotion of the same image, or what is left of a killed one.
+            Some(found) if found == wanted.to.digest() => Ok(Moved::Done),
+            Some(found) if found == from => self.put_and_look(wanted.tag, wanted.to, Some(&from)),
+            other => Ok(Moved::Raced(other)),
+        }
+    }
+
+    fn put_and_look(&self, tag: &Tag, to: &Manifest, from: Option<&Digest>) -> Result<Moved> {
+        match self.put_persistently(&tag.into(), to, Some(from))? {
+            Moved::Done => self.look_after(tag, to),
+            raced => Ok(raced),
+        }
+    }
+
+    fn look_after(&self, tag: &Tag, to: &Manifest) -> Result<Moved> {
+        match self.resolve(tag)? {
+            Some(found) if found == to.digest() => Ok(Moved::Done),
+            other => Ok(Moved::Raced(other)),
+        }
+    }
+
+    /// Keeps the displaced manifest once the tag has moved. Whoever moved the tag
+    /// on meanwhile has kept what was there, under the tag that this overwrites:
+    /// it is put back.
+    fn keep_afterwards(&self, wanted: Move<'_>, displaced: Displaced<'_>) -> Result<Moved> {
+        let kept = displaced.kept.into();
+        self.put_manifest(&kept, displaced.manifest)?;
+        let moved = self.look_after(wanted.tag, wanted.to)?;
+        if moved != Moved::Done {
+            self.put_manifest(&kept, wanted.to)?;
+        }
+        Ok(moved)
     }
 }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
 
-use super::{Content, Moved, Repository, Verified, content_error, referrers};
+use super::{Content, Move, Moved, Repository, Verified, content_error, referrers};
 use crate::error::Kind;
 use crate::files::{self, FolderLock};
 use crate::oci::{
@@ -275,18 +275,25 @@ impl Repository for Layout {
         Ok(())
     }
 
-    fn move_tag(&self, tag: &Tag, manifest: &Manifest, from: Option<&Digest>) -> Result<Moved> {
-        self.write_manifest(manifest)?;
+    fn move_tag(&self, wanted: Move<'_>) -> Result<Moved> {
+        let Move { tag, to, from } = wanted;
+        self.write_manifest(to)?;
+        if let Some(displaced) = from {
+            self.write_manifest(displaced.manifest)?;
+        }
         let lock = FolderLock::exclusive(&self.folder)?;
         let mut index = self.read_index()?.unwrap_or_else(Index::empty);
         let found = index.resolve(tag);
-        if found == Some(manifest.digest()) {
+        if found == Some(to.digest()) {
             return Ok(Moved::Done);
         }
-        if found.as_ref() != from {
+        if found != from.map(|displaced| displaced.manifest.digest()) {
             return Ok(Moved::Raced(found));
         }
-        index.point(tag, manifest);
+        if let Some(displaced) = from {
+            index.point(displaced.kept, displaced.manifest);
+        }
+        index.point(tag, to);
         self.write_index(&lock, &index)?;
         Ok(Moved::Done)
     }

@@ -71,10 +71,11 @@ fn list(target: &dyn Repository, subject: &Digest, referrers: &[Descriptor]) -> 
     let mut manifests = target.referrers(subject)?;
     let known: BTreeSet<_> = manifests.iter().map(|known| known.digest).collect();
     let missing = referrers.iter().filter(|one| !known.contains(&one.digest));
-    manifests.extend(missing.cloned());
-    if manifests.len() == known.len() {
+    let missing: Vec<_> = missing.cloned().collect();
+    if missing.is_empty() {
         return Ok(());
     }
+    manifests.extend(missing);
     let media_type = MediaType::OciIndex.name();
     let index = json!({ "schemaVersion": 2, "mediaType": media_type, "manifests": manifests });
     let index = Manifest::parse(index.to_string().into_bytes(), None)

@@ -1,7 +1,6 @@
 //! What is read of `Cargo.toml` files. The tables of this project refuse
 //! unknown keys, so that a typing error is no silent default.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -10,6 +9,10 @@ use serde::de::DeserializeOwned;
 
 use super::service::{Metadata, Service};
 use crate::error::Kind;
+use crate::files;
+
+/// The largest manifest that is read.
+const MAX_BYTES: u64 = 1024 * 1024;
 
 /// What the root manifest says.
 pub(super) struct Root {
@@ -172,8 +175,8 @@ fn malformed(path: &Path) -> String {
 }
 
 fn read<T: DeserializeOwned>(path: &Path) -> Result<T> {
-    let text = fs::read_to_string(path).with_context(|| {
+    let bytes = files::read(path, MAX_BYTES).with_context(|| {
         Kind::Configuration.because(format!("{} cannot be read", path.display()))
     })?;
-    toml::from_str(&text).with_context(|| Kind::Configuration.because(malformed(path)))
+    toml::from_slice(&bytes).with_context(|| Kind::Configuration.because(malformed(path)))
 }

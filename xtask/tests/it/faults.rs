@@ -4,7 +4,9 @@ mod cells;
 mod copies;
 mod kills;
 mod matrix;
+mod paging;
 mod races;
+mod rollbacks;
 mod secrets;
 
 use std::sync::LazyLock;

@@ -296,4 +296,15 @@ fn what_is_no_file_of_aws_ends_with_an_error() {
     sandbox
         .run(["lint", "nowhere.yml"])
         .fails(4, &["nowhere.yml cannot be read"]);
+    // A value that is dropped uses the stack for each one that lies in it.
+    sandbox.write(
+        "deep.yml",
+        format!("phases:\n  {}a\n", "- ".repeat(100_000)),
+    );
+    sandbox
+        .run(["lint", "deep.yml"])
+        .fails(1, &["line 2 lies deeper than"]);
+    sandbox
+        .run(["lint", "/dev/zero"])
+        .fails(4, &["no regular file"]);
 }

@@ -6,8 +6,10 @@ use std::time::{Duration, SystemTime};
 
 use proptest::collection::vec;
 use proptest::prelude::*;
+use xtask::delivery::codebuild::Buildspec;
+use xtask::delivery::lint;
 use xtask::oci::{Digest, Host, Manifest, MediaType, RepositoryName, Tag, Target};
-use xtask::registry::{Challenge, Layout, Repository as _, retry_after};
+use xtask::registry::{Challenge, Layout, Repository as _, next_link, retry_after};
 use xtask::workspace::Workspace;
 
 const DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
@@ -60,6 +62,20 @@ upstreams = []
 port = 8080
 context-path = "/backend"
 production-tag = "immutable"
+"#;
+
+const BUILDSPEC: &str = r#"
+version: 0.2
+env: { shell: bash, variables: { A: "b" }, exported-variables: [IMAGE_DIGEST] }
+phases:
+  build:
+    on-failure: ABORT
+    commands:
+      - IMAGE_DIGEST=$(cargo xtask staging-tag backend)
+      - |
+        set -e
+        echo "$A"
+artifacts: { files: ["**/*"], secondary-artifacts: { more: { files: a } } }
 "#;
 
 proptest! {
@@ -146,5 +162,21 @@ proptest! {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("Cargo.toml"), bytes).unwrap();
         let _ = Workspace::containing(folder.path());
+    }
+
+    #[test]
+    fn a_damaged_buildspec_is_read_or_refused(bytes in damaged(BUILDSPEC.into())) {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("Cargo.toml"), METADATA).unwrap();
+        let workspace = Workspace::containing(folder.path()).unwrap();
+        let file = folder.path().join("buildspec.yml");
+        fs::write(&file, bytes).unwrap();
+        let _ = Buildspec::read(&file, true);
+        let _ = lint(&workspace, &file);
+    }
+
+    #[test]
+    fn any_link_is_a_next_page_or_none(values in vec(any::<String>(), 0..3)) {
+        next_link(values.iter().map(String::as_str));
     }
 }

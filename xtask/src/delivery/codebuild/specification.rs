@@ -1,6 +1,5 @@
 //! A buildspec as far as it is emulated here.
 
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
@@ -101,7 +100,7 @@ impl Buildspec {
     /// # Errors
     /// A file that cannot be read, and keys that are not emulated.
     pub fn read(path: &Path, lenient: bool) -> Result<(Self, Vec<String>)> {
-        let text = fs::read_to_string(path).with_context(|| {
+        let text = yaml::text_of(path).with_context(|| {
             Kind::Configuration.because(format!("{} cannot be read", path.display()))
         })?;
         let node = yaml::read(&text).with_context(|| {

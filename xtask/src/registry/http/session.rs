@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
-use ureq::http::{StatusCode, Uri};
+use anyhow::Result;
+use ureq::http::StatusCode;
 
 use super::client::{Answer, Client, HostState, Payload, Request};
 use super::failure::{self, Failure};
+use super::location;
 use crate::console;
 use crate::error::Kind;
 use crate::registry::Traffic;
@@ -201,7 +202,7 @@ impl Session {
             answer = if self.is_own(&url) {
                 self.authorized(&next)?
             } else {
-                let host = self.client.host(&host_of(&url)?);
+                let host = self.client.host(&location::host(&url)?);
                 self.send(&host, &next, None)?
             };
         }
@@ -214,35 +215,18 @@ impl Session {
 
     /// The absolute URL that an answer's `Location` names. Leaving HTTPS is refused.
     pub(super) fn location(&self, base: &str, answer: &Answer) -> Result<String, Failure> {
-        let location = answer.header("location").unwrap_or_default();
-        let url = if location.starts_with("https://") || location.starts_with("http://") {
-            location.to_owned()
-        } else if location.starts_with('/') && !location.starts_with("//") {
-            let origin_end = base
-                .match_indices('/')
-                .nth(2)
-                .map_or(base.len(), |(index, _)| index);
-            format!("{}{location}", &base[..origin_end])
-        } else {
-            return Err(Kind::Failed
-                .because(format!(
-                    "{base} answered with the location {location:?}, which is no URL"
-                ))
-                .into());
-        };
-        if url.starts_with("http://") && !host_of(&url)?.is_loopback() {
-            return Err(Kind::Failed
-                .because(format!("{base} leads to {url}, which is not HTTPS"))
-                .into());
+        match answer.header("location") {
+            Some(reference) if !reference.is_empty() => Ok(location::resolve(base, reference)?),
+            _ => {
+                let fault = format!("{base} answered {} without a location", answer.status);
+                Err(Kind::Failed.because(fault).into())
+            }
         }
-        Ok(url)
     }
 
     /// Whether `url` is on the session's own host.
-    pub(super) fn is_own(&self, url: &str) -> bool {
-        let base = self.state.host.base_url();
-        url.strip_prefix(&base)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?']))
+    fn is_own(&self, url: &str) -> bool {
+        location::is_same_origin(&self.state.host.base_url(), url)
     }
 
     /// Sends a request to a URL that the host itself named: with authorisation
@@ -251,7 +235,7 @@ impl Session {
         if self.is_own(&request.url) {
             return self.exchange(request);
         }
-        let host = self.client.host(&host_of(&request.url)?);
+        let host = self.client.host(&location::host(&request.url)?);
         self.judge(self.send(&host, request, None)?)
     }
 
@@ -272,17 +256,6 @@ impl Session {
             _ => Kind::Failed.because(format!("the registry answered {status}{said}")).into(),
         }
     }
-}
-
-fn host_of(url: &str) -> Result<crate::oci::Host> {
-    let uri: Uri = url
-        .parse()
-        .with_context(|| format!("reading the URL {url:?}"))?;
-    let authority = uri.authority().context("the URL has no host")?;
-    authority
-        .as_str()
-        .parse()
-        .map_err(|why| anyhow::anyhow!("{url:?}: {why}"))
 }
 
 /// Between half of `wait` and all of it, so that clients that failed together

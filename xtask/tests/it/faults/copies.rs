@@ -12,14 +12,14 @@ use crate::support::{Ran, Sandbox};
 const TAG: &str = "1.0.RELEASE";
 
 /// Images for a registry.
-struct Stock {
+pub(super) struct Stock {
     _folder: TempDir,
     layout: Layout,
-    state: State,
+    pub(super) state: State,
 }
 
 impl Stock {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         Self {
             layout: layout(folder.path()),
@@ -28,14 +28,14 @@ impl Stock {
         }
     }
 
-    fn image(&mut self, content: &str) -> Manifest {
+    pub(super) fn image(&mut self, content: &str) -> Manifest {
         let manifest = Image::new(content).write(&self.layout);
         self.take(&manifest);
         manifest
     }
 
     /// A signature, or whatever else has a subject.
-    fn referrer(&mut self, content: &str, subject: &Manifest) -> Manifest {
+    pub(super) fn referrer(&mut self, content: &str, subject: &Manifest) -> Manifest {
         let manifest = Image::new(content).write(&self.layout);
         let mut document: Value = serde_json::from_slice(manifest.bytes()).unwrap();
         document["subject"] = serde_json::to_value(subject.descriptor()).unwrap();
@@ -52,7 +52,7 @@ impl Stock {
 }
 
 /// Promotes `digest` from one registry into another.
-fn promote(source: &Scripted, target: &Scripted, digest: Digest, limit: &str) -> Ran {
+pub(super) fn promote(source: &Scripted, target: &Scripted, digest: Digest, limit: &str) -> Ran {
     let mut sandbox = Sandbox::new().with("BACKEND_IMAGE_REPO_NAME", source.repository("app"));
     sandbox.has_own_production(target.repository("released"));
     let digest = digest.to_string();
@@ -67,7 +67,7 @@ fn promote(source: &Scripted, target: &Scripted, digest: Digest, limit: &str) ->
 }
 
 /// Asserts that the production tag came last and no rule was broken.
-fn assert_released(source: &Scripted, target: &Scripted, digest: Digest) {
+pub(super) fn assert_released(source: &Scripted, target: &Scripted, digest: Digest) {
     for registry in [source, target] {
         assert_eq!(registry.with(|state| state.violations.clone()), [""; 0]);
     }
@@ -80,7 +80,7 @@ fn assert_released(source: &Scripted, target: &Scripted, digest: Digest) {
     assert_eq!(*last, format!("PUT /v2/released/manifests/{TAG}"));
 }
 
-fn empty(has_referrers: bool) -> Scripted {
+pub(super) fn empty(has_referrers: bool) -> Scripted {
     let mut state = State::default();
     state.has_referrers = has_referrers;
     Scripted::start(state)

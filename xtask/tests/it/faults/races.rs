@@ -9,9 +9,9 @@ use super::{STOCK, sandbox};
 use crate::support::scripted::{Answer, Fault, Matching, Scripted, When};
 use crate::support::{Ran, Sandbox};
 
-const TAG: &str = "1.0.RELEASE";
+pub(super) const TAG: &str = "1.0.RELEASE";
 
-fn request(method: &'static str, what: impl std::fmt::Display) -> Matching {
+pub(super) fn request(method: &'static str, what: impl std::fmt::Display) -> Matching {
     Matching::new(method, format!("/v2/app/manifests/{what}"))
 }
 
@@ -19,7 +19,7 @@ fn production(registry: &Scripted) -> Option<xtask::oci::Digest> {
     registry.with(|state| state.tag("app", TAG))
 }
 
-fn promote(sandbox: &Sandbox, digest: xtask::oci::Digest, more: &[&str]) -> Ran {
+pub(super) fn promote(sandbox: &Sandbox, digest: xtask::oci::Digest, more: &[&str]) -> Ran {
     let digest = digest.to_string();
     let arguments = ["--timeout", "60", "promote", "backend", "--digest", &digest];
     sandbox.run(arguments.iter().chain(more))

@@ -59,7 +59,7 @@ fn redirects_end_and_do_not_leave_https() {
         ),
         ("http://registry.example/x".into(), "which is not HTTPS"),
         ("ftp://registry.example/x".into(), "which is no URL"),
-        ("//registry.example/x".into(), "which is no URL"),
+        ("//registry.example/x".into(), "which is not HTTPS"),
     ] {
         let registry = Scripted::start(STOCK.state());
         registry.script(get_new(), When::From(1), redirect(&location));

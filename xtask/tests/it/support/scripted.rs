@@ -77,6 +77,8 @@ pub(crate) enum Fault {
     OtherDigest,
     /// Somebody else moves the production tag just before.
     SomebodyMoves(&'static str, Digest),
+    /// Somebody else changes what is there, just before.
+    Meanwhile(fn(&mut State)),
     /// The token is not known any more.
     Unauthorized,
     /// An answer without an end.
@@ -280,6 +282,10 @@ fn meet(
         }
         Fault::SomebodyMoves(tag, digest) => {
             shared.lock().unwrap().state.point("app", tag, digest);
+            effect().send(stream, request)
+        }
+        Fault::Meanwhile(change) => {
+            change(&mut shared.lock().unwrap().state);
             effect().send(stream, request)
         }
         Fault::Unauthorized => shared

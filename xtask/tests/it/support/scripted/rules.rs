@@ -157,6 +157,16 @@ pub(super) fn check(request: &Request, endpoint: &Endpoint<'_>, host: &str) -> R
                 "the digest of the bytes",
             )
         }
-        Endpoint::Referrers(..) => demand(request.method == "GET", "GET"),
+        Endpoint::Referrers(..) => {
+            demand(request.method == "GET", "GET")?;
+            demand(
+                header("accept") == MediaType::OciIndex.name(),
+                "it accepts an index",
+            )?;
+            demand(
+                request.parameter("artifactType").is_none(),
+                "nothing is left out",
+            )
+        }
     }
 }

@@ -28,6 +28,8 @@ pub(crate) struct State {
     pub(crate) account: Option<String>,
     pub(crate) mounts: bool,
     pub(crate) has_referrers: bool,
+    /// How many referrers one answer lists, where it does not list all.
+    pub(crate) referrers_per_page: Option<usize>,
     /// What was asked so far.
     pub(crate) asked: Vec<String>,
     /// The `Range` headers of all requests.
@@ -116,7 +118,7 @@ impl State {
                     .insert(digest, request.body.clone());
                 Answer::status(201).header("docker-content-digest", &digest.to_string())
             }
-            Endpoint::Referrers(name, subject) => self.referrers(name, subject),
+            Endpoint::Referrers(name, subject) => self.referrers(name, subject, request),
         }
     }
 
@@ -265,18 +267,31 @@ impl State {
         Answer::status(202).header("location", &location)
     }
 
-    fn referrers(&mut self, name: &str, subject: Digest) -> Answer {
+    fn referrers(&mut self, name: &str, subject: Digest, request: &Request) -> Answer {
         if !self.has_referrers {
             return Answer::error(404, "UNSUPPORTED", "no such endpoint");
         }
         let manifests = self.repository(name).manifests.values();
-        let found: Vec<_> = manifests
+        let mut found: Vec<_> = manifests
             .filter_map(|bytes| Manifest::parse(bytes.clone(), None).ok())
             .filter(|manifest| manifest.subject() == Some(subject))
             .map(|manifest| manifest.descriptor())
             .collect();
-        let index = json!({ "schemaVersion": 2, "mediaType": MediaType::OciIndex.name(), "manifests": found });
-        Answer::status(200).body(MediaType::OciIndex.name(), index.to_string())
+        found.sort_by_key(|descriptor| descriptor.digest);
+        let start = request.parameter("start").unwrap_or("0");
+        let start: usize = start.parse().unwrap();
+        let end = self
+            .referrers_per_page
+            .map_or(found.len(), |count| found.len().min(start + count));
+        let index = json!({ "schemaVersion": 2, "mediaType": MediaType::OciIndex.name(), "manifests": found[start..end] });
+        let answer = Answer::status(200).body(MediaType::OciIndex.name(), index.to_string());
+        if end == found.len() {
+            return answer;
+        }
+        answer.header(
+            "link",
+            &format!("<{}?start={end}>; rel=\"next\"", request.path),
+        )
     }
 }
 
