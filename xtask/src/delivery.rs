@@ -15,4 +15,4 @@ pub use definitions::image_definitions;
 pub use generate::{Generated, generate};
 pub use lint::{Finding, lint};
 pub use onboard::{Onboarded, onboard};
-pub use records::{PromotionRecord, Records};
+pub use records::{Intention, PromotionRecord, Records};

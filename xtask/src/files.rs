@@ -117,6 +117,18 @@ pub fn sync_folder(path: &Path) -> std::io::Result<()> {
     File::open(folder_of(path))?.sync_all()
 }
 
+/// Removes a file for good; one that is not there is removed already.
+///
+/// # Errors
+/// Where it cannot be removed.
+pub fn remove(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        other => other.and_then(|()| sync_folder(path)),
+    }
+    .with_context(|| format!("removing {}", path.display()))
+}
+
 /// Removes a folder with everything in it; one that is not there is removed already.
 pub fn remove_folder(folder: &Path) -> Result<()> {
     match fs::remove_dir_all(folder) {

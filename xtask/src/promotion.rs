@@ -10,7 +10,7 @@ mod rollback;
 
 pub use apply::{Outcome, Place, Promoted, commit_tag};
 pub use plan::{Change, Expectation, Plan, Wish, look, plan};
-pub use rollback::{RollbackPlan, plan_rollback};
+pub use rollback::{RollbackPlan, plan_rest, plan_rollback};
 
 /// What the tag of the displaced image ends with.
 pub const PREVIOUS: &str = "previous";

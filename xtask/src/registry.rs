@@ -157,10 +157,13 @@ pub trait Repository: Send + Sync {
             .flatten())
     }
 
-    /// Whether everything that `manifest` refers to is there. A registry sees to
-    /// that by itself when the manifest is put.
-    fn is_whole(&self, _manifest: &Manifest) -> Result<bool> {
-        Ok(true)
+    /// Checks that everything that `manifest` refers to is there, and is what it was.
+    /// A registry sees to that by itself when the manifest is put.
+    ///
+    /// # Errors
+    /// Where a part is missing or broken; the error names it.
+    fn check_whole(&self, _manifest: &Manifest) -> Result<()> {
+        Ok(())
     }
 
     /// Stores `manifest` under `target`, whatever was there before.

@@ -2,7 +2,7 @@ use anyhow::{Context as _, Result, bail};
 use serde::Serialize;
 
 use super::{Context, Entry, Report, SERVICES_AT_ONCE, Services, claims};
-use crate::delivery::{PromotionRecord, Records};
+use crate::delivery::{Intention, PromotionRecord, Records};
 use crate::error::Kind;
 use crate::oci::{Digest, RepositoryName, Tag};
 use crate::parameters::in_codebuild;
@@ -88,7 +88,7 @@ pub(super) fn promote(context: &Context, orders: &[Order<'_>], dry_run: bool) ->
 }
 
 /// Where some services were promoted and others were not, says which.
-fn tell_apart(attempts: &[Attempt<'_>], applied: &[Result<Promoted>]) {
+fn tell_apart(attempts: &[Attempt<'_>], applied: &[Result<Applied>]) {
     let pairs = || attempts.iter().zip(applied);
     let names = |done: bool| -> Vec<_> {
         pairs()
@@ -119,6 +119,12 @@ struct Candidate {
     tag: Tag,
     production: Box<dyn Repository>,
     staging: Option<(Box<dyn Repository>, Tag)>,
+}
+
+/// A promotion that was done, and whether it could be recorded.
+struct Applied {
+    promoted: Promoted,
+    recorded: Result<()>,
 }
 
 /// What the result says of one service.
@@ -195,34 +201,45 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    fn apply(&self, context: &Context) -> Result<Promoted> {
+    /// Moves the tag and records it. What is intended is recorded first: where records
+    /// cannot be written, nothing is moved.
+    fn apply(&self, context: &Context) -> Result<Applied> {
         let (Some(candidate), Ok(plan)) = (&self.candidate, &self.plan) else {
             bail!("{} has no plan", self.service.package);
         };
         let promoting = || format!("promoting {}", self.service.package);
-        let promoted = plan.apply(&candidate.place()).with_context(promoting)?;
         let records = Records::new(
             context
                 .workspace
                 .records(self.service, Environment::Production),
         );
-        records
+        let record = self.record(candidate, plan);
+        if plan.change != Change::Nothing {
+            let intention = Intention::Promotion(record.clone());
+            records.intend(&intention).with_context(promoting)?;
+        }
+        let promoted = plan.apply(&candidate.place()).with_context(promoting)?;
+        let recorded = records
             .write_image_detail(&candidate.name, &plan.digest)
-            .with_context(promoting)?;
-        let mut record = PromotionRecord::now(
-            &self.service.package,
-            &candidate.name,
-            &candidate.tag,
-            plan.digest,
-        );
-        record.previous = promoted.previous;
+            .and_then(|()| records.write_promotion(record))
+            .with_context(|| {
+                let reference = candidate.name.tagged(&candidate.tag);
+                format!("{reference} points at {} now, but that is not recorded; the same command records it", plan.digest)
+            });
+        Ok(Applied { promoted, recorded })
+    }
+
+    fn record(&self, candidate: &Candidate, plan: &Plan) -> PromotionRecord {
+        let package = &self.service.package;
+        let mut record =
+            PromotionRecord::now(package, &candidate.name, &candidate.tag, plan.digest);
+        record.previous = plan.previous();
         record.commit = plan.commit().map(str::to_owned);
-        records.write_promotion(record).with_context(promoting)?;
-        Ok(promoted)
+        record
     }
 
     /// The result; `applied` is what came of it where all plans held.
-    fn into_entry(self, applied: Option<Result<Promoted>>) -> Entry {
+    fn into_entry(self, applied: Option<Result<Applied>>) -> Entry {
         let (plan, plan_error) = match self.plan {
             Ok(plan) => (Some(plan), None),
             Err(error) => (None, Some(error)),
@@ -230,7 +247,10 @@ impl<'a> Attempt<'a> {
         let (outcome, error) = match (&plan, applied) {
             (None, _) => (Outcome::Failed, plan_error),
             (_, Some(Err(error))) => (Outcome::Failed, Some(error)),
-            (_, Some(Ok(promoted))) => (promoted.outcome, None),
+            (_, Some(Ok(Applied { promoted, recorded }))) => match recorded {
+                Ok(()) => (promoted.outcome, None),
+                Err(error) => (Outcome::Failed, Some(error)),
+            },
             (Some(plan), None) if plan.change == Change::Nothing => (Outcome::Unchanged, None),
             (Some(_), None) => (Outcome::Planned, None),
         };

@@ -2,9 +2,9 @@ use anyhow::{Context as _, Result};
 use serde::Serialize;
 
 use super::{Context, Entry, Report, SERVICES_AT_ONCE, Services, Tagged, claims};
-use crate::delivery::{PromotionRecord, Records};
+use crate::delivery::{Intention, PromotionRecord, Records};
 use crate::oci::{Digest, RepositoryName, Tag, Target};
-use crate::promotion::{RollbackPlan, plan_rollback};
+use crate::promotion::{RollbackPlan, plan_rest, plan_rollback};
 use crate::registry::{Access, Repository};
 use crate::workspace::{Environment, Service};
 use crate::{console, parallel};
@@ -54,7 +54,10 @@ struct Prepared<'a> {
     name: RepositoryName,
     tag: Tag,
     repository: Box<dyn Repository>,
+    records: Records,
     plan: RollbackPlan,
+    /// What an earlier rollback was to record, which this one finishes.
+    begun: Option<PromotionRecord>,
 }
 
 impl Rollback {
@@ -99,27 +102,65 @@ impl Rollback {
             Access::Push
         };
         let repository = context.registries.open(&name, access);
-        let plan = plan_rollback(&*repository, &tag, service.production_tag, &self.to)?;
+        let records = Records::new(context.workspace.records(service, Environment::Production));
+        let (plan, record) = match self.rest(&records, &*repository, &tag)? {
+            Some((plan, record)) => (plan, Some(record)),
+            None => {
+                let policy = service.production_tag;
+                (plan_rollback(&*repository, &tag, policy, &self.to)?, None)
+            }
+        };
         Ok(Prepared {
             service,
             name,
             tag,
             repository,
+            records,
             plan,
+            begun: record,
         })
+    }
+
+    /// What is left to do of a rollback that was killed, and its record. Going back
+    /// once more would bring the image again that it was to take away.
+    fn rest(
+        &self,
+        records: &Records,
+        repository: &dyn Repository,
+        tag: &Tag,
+    ) -> Result<Option<(RollbackPlan, PromotionRecord)>> {
+        let Some(Intention::Rollback(record)) = records.unfinished() else {
+            return Ok(None);
+        };
+        let is_this = record.repository == repository.name().to_string()
+            && record.tag == tag.to_string()
+            && self.to.is_none();
+        let Some(previous) = record.previous.filter(|_| is_this) else {
+            return Ok(None);
+        };
+        let plan = plan_rest(repository, tag, record.digest, previous)?;
+        Ok(plan.map(|plan| (plan, record)))
     }
 }
 
 impl Prepared<'_> {
     fn apply(self, context: &Context) -> Result<RolledBack> {
         let rolling_back = || format!("rolling back {}", self.service.package);
+        let record = self.record();
+        if !self.is_unchanged() {
+            let intention = Intention::Rollback(record.clone());
+            self.records.intend(&intention).with_context(rolling_back)?;
+        }
         self.plan
             .apply(&*self.repository, &self.tag)
             .with_context(rolling_back)?;
-        self.write_records(context).with_context(rolling_back)?;
+        self.records
+            .write_image_detail(&self.name, &self.plan.digest)
+            .and_then(|()| self.records.write_promotion(record))
+            .with_context(rolling_back)?;
         name_the_deployment(context, self.service);
-        let done = self.plan.is_done();
-        Ok(self.into_result(if done {
+        let unchanged = self.is_unchanged();
+        Ok(self.into_result(if unchanged {
             Outcome::Unchanged
         } else {
             Outcome::RolledBack
@@ -127,30 +168,28 @@ impl Prepared<'_> {
     }
 
     fn leave(self) -> RolledBack {
-        let done = self.plan.is_done();
-        self.into_result(if done {
+        let unchanged = self.is_unchanged();
+        self.into_result(if unchanged {
             Outcome::Unchanged
         } else {
             Outcome::Planned
         })
     }
 
-    fn write_records(&self, context: &Context) -> Result<()> {
-        let records = Records::new(
-            context
-                .workspace
-                .records(self.service, Environment::Production),
-        );
-        records.write_image_detail(&self.name, &self.plan.digest)?;
-        let mut record = PromotionRecord::now(
-            &self.service.package,
-            &self.name,
-            &self.tag,
-            self.plan.digest,
-        );
+    /// Whether there was nothing to do, and nothing was begun either.
+    fn is_unchanged(&self) -> bool {
+        self.plan.is_done() && self.begun.is_none()
+    }
+
+    fn record(&self) -> PromotionRecord {
+        if let Some(begun) = &self.begun {
+            return begun.clone();
+        }
+        let package = &self.service.package;
+        let mut record = PromotionRecord::now(package, &self.name, &self.tag, self.plan.digest);
         record.previous = (!self.plan.is_done()).then_some(self.plan.previous);
         record.commit = self.plan.commit().map(str::to_owned);
-        records.write_promotion(record)
+        record
     }
 
     fn into_result(self, outcome: Outcome) -> RolledBack {

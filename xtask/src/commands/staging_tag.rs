@@ -84,7 +84,8 @@ fn push(context: &Context, service: &Service) -> Result<Pushed> {
     let manifest = layout.tagged(&image::tag()?)?.with_context(not_built)?;
     let digest = manifest.digest();
     let repository = context.registries.open(&name, Access::Push);
-    let outcome = if repository.resolve(&tag)? == Some(digest) && repository.is_whole(&manifest)? {
+    let is_there = repository.resolve(&tag)? == Some(digest);
+    let outcome = if is_there && repository.check_whole(&manifest).is_ok() {
         Outcome::Unchanged
     } else {
         copy_image(&layout, &*repository, &manifest)?;

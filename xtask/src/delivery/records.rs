@@ -70,6 +70,25 @@ impl PromotionRecord {
     }
 }
 
+/// What a command is about to do to production: kept until its records are written,
+/// so that the next run knows what a killed one had begun.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "change", content = "record")]
+pub enum Intention {
+    /// To promote an image, and to record this.
+    Promotion(PromotionRecord),
+    /// To go back to an image, and to record this.
+    Rollback(PromotionRecord),
+}
+
+impl Intention {
+    fn into_record(self) -> PromotionRecord {
+        match self {
+            Self::Promotion(record) | Self::Rollback(record) => record,
+        }
+    }
+}
+
 fn who() -> String {
     let known = ["CODEBUILD_BUILD_ID", "USER", "LOGNAME", "USERNAME"];
     let named = known
@@ -102,6 +121,21 @@ impl Records {
         self.0.join("promotion.json")
     }
 
+    fn intention(&self) -> PathBuf {
+        self.0.join("intention.json")
+    }
+
+    /// Says what is about to be done, before anything is changed: where records cannot
+    /// be written, nothing is.
+    pub fn intend(&self, intention: &Intention) -> Result<()> {
+        write_json(&self.intention(), intention)
+    }
+
+    /// What was begun and never recorded. An intention that cannot be read is none.
+    pub fn unfinished(&self) -> Option<Intention> {
+        read_json(&self.intention()).ok().flatten()
+    }
+
     /// Records that the environment was given `digest`.
     pub fn write_image_detail(&self, repository: &RepositoryName, digest: &Digest) -> Result<()> {
         let detail = ImageDetail {
@@ -116,17 +150,21 @@ impl Records {
         Ok(detail.map(|detail| detail.image_uri))
     }
 
-    /// Records a promotion. What an earlier record knew of the same image is kept:
-    /// a repeated promotion displaces nothing.
+    /// Records a promotion, and that nothing is unfinished any more. What an earlier
+    /// record, or an unfinished promotion, knew of the same image is kept: a repeated
+    /// promotion displaces nothing.
     pub fn write_promotion(&self, mut record: PromotionRecord) -> Result<()> {
+        let unfinished = self.unfinished().map(Intention::into_record);
         // A record that cannot be read is about to be replaced by one that can.
-        if let Ok(Some(earlier)) = self.read_promotion()
-            && earlier.is_of_same_image(&record)
-        {
-            record.previous = record.previous.or(earlier.previous);
-            record.commit = record.commit.or(earlier.commit);
+        let recorded = self.read_promotion().ok().flatten();
+        for earlier in [unfinished, recorded].into_iter().flatten() {
+            if earlier.is_of_same_image(&record) {
+                record.previous = record.previous.or(earlier.previous);
+                record.commit = record.commit.or(earlier.commit);
+            }
         }
-        write_json(&self.promotion(), &record)
+        write_json(&self.promotion(), &record)?;
+        files::remove(&self.intention())
     }
 
     /// The last promotion.

@@ -126,6 +126,7 @@ pub fn look(place: &Place<'_>, wish: &Wish) -> Result<Observation> {
                 "check the digest; `cargo xtask staging-tag` pushes the image that was built last",
             )
     })?;
+    source.check_whole(&manifest)?;
     Ok(Observation {
         current,
         manifest: Some(manifest),

@@ -21,12 +21,54 @@ pub struct RollbackPlan {
     pub digest: Digest,
     /// What production runs before it; `<tag>-previous` points there after it.
     pub previous: Digest,
-    /// The manifests of the two; `None` where the tag points at `digest` already.
     #[serde(skip)]
-    manifests: Option<(Manifest, Manifest)>,
+    step: Step,
     /// Where the displaced image is kept.
     #[serde(skip)]
     kept: Tag,
+}
+
+/// What is to be done to the two tags.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Step {
+    /// They change places.
+    Swap {
+        wanted: Manifest,
+        displaced: Manifest,
+    },
+    /// The production tag is there already; the other one has yet to keep this.
+    Keep { displaced: Manifest },
+    /// Both are where they should be.
+    Nothing,
+}
+
+/// Looks at what a killed rollback from `previous` to `digest` left to do; `None`
+/// where it had moved nothing yet, or where the tags have moved on since. Changes nothing.
+pub fn plan_rest(
+    repository: &dyn Repository,
+    tag: &Tag,
+    digest: Digest,
+    previous: Digest,
+) -> Result<Option<RollbackPlan>> {
+    let kept = tag.with_suffix(PREVIOUS)?;
+    if repository.resolve(tag)? != Some(digest) {
+        return Ok(None);
+    }
+    let step = match repository.resolve(&kept)? {
+        Some(found) if found == previous => Step::Nothing,
+        Some(found) if found == digest => Step::Keep {
+            displaced: repository
+                .manifest(&previous)?
+                .with_context(|| not_there(&repository.name().at(&previous)))?,
+        },
+        _ => return Ok(None),
+    };
+    Ok(Some(RollbackPlan {
+        digest,
+        previous,
+        step,
+        kept,
+    }))
 }
 
 /// Looks at both tags and decides. Changes nothing.
@@ -65,7 +107,7 @@ pub fn plan_rollback(
     Ok(RollbackPlan {
         digest,
         previous: current,
-        manifests: Some((wanted, displaced)),
+        step: Step::Swap { wanted, displaced },
         kept,
     })
 }
@@ -90,7 +132,7 @@ fn unchanged(reference: &str, digest: Digest, named: bool, kept: Tag) -> Result<
         return Ok(RollbackPlan {
             digest,
             previous: digest,
-            manifests: None,
+            step: Step::Nothing,
             kept,
         });
     }
@@ -107,20 +149,27 @@ fn not_there(reference: &str) -> crate::error::Fault {
 impl RollbackPlan {
     /// The commit that the image was built from, where its manifest says so.
     pub fn commit(&self) -> Option<&str> {
-        let (wanted, _) = self.manifests.as_ref()?;
-        wanted.annotation(annotation::REVISION)
+        match &self.step {
+            Step::Swap { wanted, .. } => wanted.annotation(annotation::REVISION),
+            Step::Keep { .. } | Step::Nothing => None,
+        }
     }
 
-    /// Whether the tag is there already.
+    /// Whether the tags are there already.
     pub fn is_done(&self) -> bool {
-        self.manifests.is_none()
+        self.step == Step::Nothing
     }
 
     /// Lets the tags change places. Where that takes two steps the production tag
     /// is first: whatever happens then, production is back.
     pub fn apply(&self, repository: &dyn Repository, tag: &Tag) -> Result<()> {
-        let Some((wanted, displaced)) = &self.manifests else {
-            return Ok(());
+        let (wanted, displaced) = match &self.step {
+            Step::Swap { wanted, displaced } => (wanted, displaced),
+            Step::Keep { displaced } => {
+                let kept = Target::Tag(self.kept.clone());
+                return repository.put_manifest(&kept, displaced);
+            }
+            Step::Nothing => return Ok(()),
         };
         let displaced = Displaced {
             manifest: displaced,

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
 
+use super::copy::require_manifest;
 use super::{Content, Move, Moved, Repository, Verified, content_error, referrers};
 use crate::error::Kind;
 use crate::files::{self, FolderLock};
@@ -302,11 +303,15 @@ impl Repository for Layout {
         Ok(self.check_blob(blob).is_ok())
     }
 
-    fn is_whole(&self, manifest: &Manifest) -> Result<bool> {
-        Ok(self
-            .manifest(&manifest.digest())
-            .is_ok_and(|found| found.is_some())
-            && self.check_references(manifest).is_ok())
+    fn check_whole(&self, manifest: &Manifest) -> Result<()> {
+        let manifest = require_manifest(self, &manifest.digest())?;
+        self.check_references(&manifest)?;
+        let Refers::Index { manifests } = manifest.content() else {
+            return Ok(());
+        };
+        manifests
+            .iter()
+            .try_for_each(|child| self.check_whole(&require_manifest(self, &child.digest)?))
     }
 
     fn open_blob(&self, blob: &Descriptor, offset: u64) -> Result<Box<dyn Read + Send + '_>> {

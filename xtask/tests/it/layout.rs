@@ -2,8 +2,10 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
 
 use serde_json::json;
+use xtask::oci::Content;
 use xtask::registry::Repository as _;
 
 use crate::support::image::{Image, layout, write_index};
@@ -252,6 +254,92 @@ fn where_one_plan_fails_nothing_is_promoted() {
 }
 
 #[test]
+fn an_image_with_a_missing_part_stops_all_before_the_first_change() {
+    let sandbox = Sandbox::new();
+    let digest = sandbox.has_staged("one");
+    let manifest = layout(&sandbox.path("target/registry/backend"))
+        .manifest(&digest)
+        .unwrap()
+        .unwrap();
+    let Content::Image { blobs } = manifest.content() else {
+        panic!("it is an image");
+    };
+    let missing = blobs[1].digest.hex();
+    let path = sandbox.path(&format!("target/registry/backend/blobs/sha256/{missing}"));
+    fs::remove_file(path).unwrap();
+    for arguments in [&["promote"][..], &["promote", "--dry-run"]] {
+        let objects = sandbox.json(1, arguments);
+        assert_eq!(objects[0]["outcome"], "failed");
+        assert!(
+            objects[0]["error"]["message"]
+                .as_str()
+                .unwrap()
+                .contains(&missing)
+        );
+        assert_eq!(objects[1]["outcome"], "planned");
+    }
+    for service in SERVICES {
+        assert_eq!(tag(&sandbox, service, "1.0.RELEASE"), None);
+    }
+}
+
+/// A folder where a record should be written: what was intended can be, what was done cannot.
+fn obstruct(sandbox: &Sandbox) -> PathBuf {
+    let path = sandbox.path("target/delivery/production/backend/imageDetail.json");
+    let _ = fs::remove_file(&path);
+    fs::create_dir_all(path.join("in the way")).unwrap();
+    path
+}
+
+#[test]
+fn a_promotion_that_was_not_recorded_is_recorded_by_the_next_run() {
+    let sandbox = Sandbox::new();
+    let first = sandbox.has_staged("first").to_string();
+    sandbox.ok(["promote", "backend", "--digest", &first]);
+    let second = sandbox.has_staged("second").to_string();
+    let obstacle = obstruct(&sandbox);
+    sandbox
+        .run(["promote", "backend", "--digest", &second])
+        .fails(1, &["1.0.RELEASE points at", "not recorded"]);
+    fs::remove_dir_all(obstacle).unwrap();
+    let again = sandbox.one(0, &["promote", "backend", "--digest", &second]);
+    assert_eq!(again["outcome"], "unchanged");
+    let record: serde_json::Value =
+        serde_json::from_str(&sandbox.record("production", "backend", "promotion.json")).unwrap();
+    assert_eq!(record["previous"], json!(first));
+    assert_eq!(record["commit"], "0123456789abcdef0123456789abcdef01234567");
+}
+
+#[test]
+fn a_rollback_that_was_not_recorded_does_not_go_back_once_more() {
+    let sandbox = Sandbox::new();
+    let good = sandbox.has_staged("good").to_string();
+    sandbox.ok(["promote", "backend", "--digest", &good]);
+    let bad = sandbox.has_staged("bad").to_string();
+    sandbox.ok(["promote", "backend", "--digest", &bad]);
+    let obstacle = obstruct(&sandbox);
+    sandbox
+        .run(["rollback", "backend"])
+        .fails(1, &["imageDetail.json"]);
+    fs::remove_dir_all(obstacle).unwrap();
+    let again = sandbox.one(0, &["rollback", "backend"]);
+    assert_eq!(again["outcome"], "rolled-back");
+    assert_eq!(again["digest"], json!(good));
+    assert_eq!(again["previous"], json!(bad));
+    assert_eq!(tag(&sandbox, "backend", "1.0.RELEASE"), Some(good.clone()));
+    assert!(
+        sandbox
+            .record("production", "backend", "imageDetail.json")
+            .contains(&good)
+    );
+    // What is finished is forgotten: the next one is a rollback of its own.
+    assert_eq!(
+        sandbox.one(0, &["rollback", "backend"])["digest"],
+        json!(bad)
+    );
+}
+
+#[test]
 fn results_keep_the_order_of_the_arguments() {
     let sandbox = Sandbox::new();
     sandbox.has_staged("one");
@@ -469,7 +557,7 @@ fn an_image_with_a_missing_layer_is_not_promoted() {
     let digest = sandbox.has_staged("one");
     let target = layout(&sandbox.path("target/registry/backend"));
     let manifest = target.manifest(&digest).unwrap().unwrap();
-    let xtask::oci::Content::Image { blobs } = manifest.content() else {
+    let Content::Image { blobs } = manifest.content() else {
         panic!("an image is no index");
     };
     fs::remove_file(sandbox.path(&format!(
@@ -555,10 +643,15 @@ fn a_folder_that_cannot_be_written_is_named() {
     sandbox
         .run(["promote", "backend", "--digest", &digest])
         .fails(1, &["target/delivery/production/backend"]);
+    assert_eq!(
+        tag(&sandbox, "backend", "1.0.RELEASE"),
+        None,
+        "what cannot be recorded is not done"
+    );
     fs::remove_file(sandbox.path("target/delivery/production")).unwrap();
     assert_eq!(
         sandbox.one(0, &["promote", "backend", "--digest", &digest])["outcome"],
-        "unchanged"
+        "promoted"
     );
     assert!(
         sandbox

@@ -208,6 +208,14 @@ fn dockers_configuration_and_its_helpers_serve_as_well() {
         format!(r#"{{"auths":{{"{host}":{{"auth":"{auth}"}}}}}}"#),
     );
     sandbox.ok(["staging-tag", "backend"]);
+    // Docker takes these for nothing: no helper of hosts, and the file itself as the store.
+    sandbox.write(
+        "home/.docker/config.json",
+        format!(
+            r#"{{"auths":{{"{host}":{{"auth":"{auth}"}}}},"credHelpers":null,"credsStore":""}}"#
+        ),
+    );
+    sandbox.ok(["staging-tag", "backend"]);
 
     sandbox.write(
         "docker/config.json",

@@ -57,10 +57,8 @@ impl Login {
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct DockerConfiguration {
-    #[serde(default)]
-    auths: BTreeMap<String, Auth>,
-    #[serde(default)]
-    cred_helpers: BTreeMap<String, String>,
+    auths: Option<BTreeMap<String, Auth>>,
+    cred_helpers: Option<BTreeMap<String, String>>,
     creds_store: Option<String>,
 }
 
@@ -163,18 +161,21 @@ fn from_configuration(
     helpers: &Helpers<'_>,
 ) -> Result<Option<Login>> {
     let own = |key: &str| host_of(key).is_ok_and(|named| named == *host);
-    let helper = configuration
-        .cred_helpers
-        .iter()
-        .find(|(key, _)| own(key))
-        .map(|(_, helper)| helper);
-    if let Some(helper) = helper.or(configuration.creds_store.as_ref()) {
+    let helpers_of_hosts = configuration.cred_helpers.iter().flatten();
+    let helper = helpers_of_hosts
+        .filter(|(key, _)| own(key))
+        .map(|(_, helper)| helper)
+        .next();
+    // An empty name is Docker's word for the file itself.
+    let helper = helper.or(configuration.creds_store.as_ref());
+    if let Some(helper) = helper.filter(|helper| !helper.is_empty()) {
         let asked = helpers.ask(helper, host)?;
         if asked.is_some() {
             return Ok(asked);
         }
     }
-    let auth = configuration.auths.iter().find(|(key, _)| own(key));
+    let mut auths = configuration.auths.iter().flatten();
+    let auth = auths.find(|(key, _)| own(key));
     auth.map_or(Ok(None), |(_, auth)| from_auth(auth))
 }
 

@@ -10,7 +10,7 @@ use xtask::registry::Repository as _;
 use super::races::{TAG, promote, request};
 use super::{STOCK, sandbox};
 use crate::support::image::{Image, layout};
-use crate::support::scripted::{Fault, Matching, Scripted, State, When};
+use crate::support::scripted::{Answer, Fault, Matching, Scripted, State, When};
 use crate::support::{Ran, Sandbox};
 
 const KEPT: &str = "1.0.RELEASE-previous";
@@ -206,4 +206,22 @@ fn rollbacks_and_promotions_at_once_leave_a_consistent_layout() {
         let found = layout_tags(&sandbox);
         assert!(consistent(digests).contains(&found), "{found:?} {runs:?}");
     }
+}
+
+#[test]
+fn a_rollback_that_ended_between_its_two_tags_is_finished_by_the_next() {
+    let registry = released();
+    let refusal = Fault::Answer(Answer::status(403));
+    registry.script(request("PUT", KEPT), When::Only(1), refusal);
+    let sandbox = sandbox(&registry);
+    roll_back(&sandbox).fails(6, &[KEPT]);
+    assert_eq!(tags(&registry), [Some(STOCK.old), Some(STOCK.old)]);
+    let done = sandbox.one(0, &["rollback", "backend"]);
+    assert_eq!(done["outcome"], "rolled-back");
+    assert_eq!(tags(&registry), [Some(STOCK.old), Some(STOCK.new)]);
+    assert!(
+        sandbox
+            .record("production", "backend", "imageDetail.json")
+            .contains(&STOCK.old.to_string())
+    );
 }
