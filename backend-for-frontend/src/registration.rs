@@ -73,7 +73,7 @@ async fn run(
     Ok(added)
 }
 
-/// Deletes what was added, side by side, and the user of whom it is doubtful; answers with what is left.
+/// Deletes what was added, side by side; answers with what is left, or may be.
 async fn undo(
     backend: &Backend,
     caller: &Caller,
@@ -89,7 +89,7 @@ async fn undo(
     if let Some(doubtful) = doubtful {
         let (backend, caller, new) = (backend.clone(), caller.clone(), doubtful.clone());
         let may_come = matches!(failure, Failure::TooSlow);
-        deletions.spawn(async move { delete_if_added(&backend, &caller, &new, may_come).await });
+        deletions.spawn(async move { rule_out(&backend, &caller, &new, may_come).await });
     }
     let mut left: Vec<String> = deletions
         .join_all()
@@ -117,23 +117,23 @@ async fn delete(backend: &Backend, caller: &Caller, user: User) -> Result<(), St
     }
 }
 
-/// A backend that is still at work on the request may add the user after it was asked for: then it is not known.
-async fn delete_if_added(
+/// The error is the loginId of a user who may have been added. Such a user is not deleted: it may as well be from the
+/// same form, sent twice, whose other registration succeeded.
+async fn rule_out(
     backend: &Backend,
     caller: &Caller,
     new: &NewUser,
     may_come: bool,
 ) -> Result<(), String> {
     match backend.user_by_login_id(caller, &new.login_id).await {
-        Ok(user) if is_from(&user, new) => delete(backend, caller, user).await,
         // It is somebody else's.
-        Ok(_) => Ok(()),
-        Err(failure) if failure.is(ErrorCode::E0008) && !may_come => Ok(()),
-        Err(failure) => {
-            tracing::error!(%failure, login_id = new.login_id, "it is not known whether a user was added");
-            Err(new.login_id.clone())
-        }
+        Ok(user) if !is_from(&user, new) => return Ok(()),
+        // A backend that is still at work on the request may add the user after it was asked for.
+        Err(failure) if failure.is(ErrorCode::E0008) && !may_come => return Ok(()),
+        Ok(_) => (),
+        Err(failure) => tracing::warn!(%failure, "it is not known whether a user was added"),
     }
+    Err(new.login_id.clone())
 }
 
 /// Whether this is the user that was to be added: one who had the loginId before would differ in something.

@@ -20,15 +20,13 @@ struct Configuration {
     config: Runtime,
 }
 
+/// Docker writes `null` for what is not there.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Runtime {
-    #[serde(default)]
-    env: Vec<String>,
-    #[serde(default)]
-    entrypoint: Vec<String>,
-    #[serde(default)]
-    cmd: Vec<String>,
+    env: Option<Vec<String>>,
+    entrypoint: Option<Vec<String>>,
+    cmd: Option<Vec<String>>,
 }
 
 /// An image on disk.
@@ -77,10 +75,12 @@ pub fn unpack(repository: &dyn Repository, manifest: &Manifest, folder: &Path) -
         fs::rename(&partial, &root).with_context(|| format!("creating {}", root.display()))?;
     }
     let runtime = read_configuration(repository, configuration)?.config;
-    let variables = runtime.env.iter().filter_map(|pair| pair.split_once('='));
+    let arguments = [runtime.entrypoint, runtime.cmd];
+    let variables = runtime.env.iter().flatten();
+    let variables = variables.filter_map(|pair| pair.split_once('='));
     Ok(Unpacked {
         root,
-        command: runtime.entrypoint.into_iter().chain(runtime.cmd).collect(),
+        command: arguments.into_iter().flatten().flatten().collect(),
         environment: variables
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect(),
