@@ -61,6 +61,9 @@ pub(super) fn of_environment(service: &Service, environment: Environment) -> Str
 pub(super) fn end_to_end(service: &Service) -> String {
     fill(
         END_TO_END,
-        &[("folder", &service.folder.display().to_string())],
+        &[
+            ("folder", &service.folder.display().to_string()),
+            ("context_path", &service.context_path),
+        ],
     )
 }
