@@ -77,9 +77,14 @@ fn lint(onboarded: &Onboarded) -> Result<()> {
         file.extension()
             .is_some_and(|kind| kind == "yml" || kind == "yaml")
     };
-    for file in onboarded.files.iter().filter(is_yaml) {
-        let path = onboarded.workspace.root.join(file);
-        if let Some(finding) = delivery::lint(&onboarded.workspace, &path)?.first() {
+    let root = &onboarded.workspace.root;
+    let files: Vec<_> = onboarded.files.iter().filter(is_yaml).collect();
+    let paths: Vec<_> = files.iter().map(|file| root.join(file)).collect();
+    for (file, linted) in files
+        .iter()
+        .zip(delivery::lint(&onboarded.workspace, &paths))
+    {
+        if let Some(finding) = linted?.first() {
             let fault = format!("{}:{}: {}", file.display(), finding.line, finding.happens);
             return Err(Kind::Failed.because(fault).hint(&finding.mend).into());
         }
