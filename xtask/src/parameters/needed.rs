@@ -99,7 +99,7 @@ pub fn service_dns(upstream: &Service) -> String {
 }
 
 /// The parameter with its value in `environment`.
-fn service_dns_parameter(upstream: &Service, environment: Environment) -> String {
+pub fn service_dns_parameter(upstream: &Service, environment: Environment) -> String {
     let environment = environment.to_string().to_ascii_uppercase();
     format!("{}_{environment}", service_dns(upstream))
 }
