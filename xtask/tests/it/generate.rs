@@ -83,6 +83,9 @@ fn a_release_gets_the_digest_and_the_tag_that_were_approved() {
     ] {
         assert!(pipeline.contains(line), "no {line} in:\n{pipeline}");
     }
+    let end_to_end = sandbox.read("backend-for-frontend/build/staging/buildspec_e2e.yml");
+    let line = "- cargo xtask e2e --url \"$SERVICE_DNS_STAGING/backend-for-frontend\"";
+    assert!(end_to_end.contains(line), "{end_to_end}");
     let environment = sandbox.read("build/environment.yaml");
     for line in [
         "Name: !Sub mynavi-sample-continuous-delivery-bff-${Environment}",
@@ -197,10 +200,13 @@ fn policy_length(pipeline: &str, policy: &str) -> usize {
         .lines()
         .skip(1)
         .take_while(|line| line.starts_with("    "));
+    // A project is called after its name in the template and twelve characters.
+    let project = "arn:${AWS::Partition}:codebuild:${AWS::Region}:${AWS::AccountId}:project/";
     let length = |line: &str| {
         let line = line
             .trim()
-            .replace("!GetAtt ", &"p".repeat(90))
+            .replace("!GetAtt ", project)
+            .replace(".Arn", "-123456789012")
             .replace("${AWS::Partition}", "aws-us-gov")
             .replace("${AWS::Region}", "ap-northeast-1")
             .replace("${AWS::AccountId}", "123456789012");
@@ -218,4 +224,42 @@ fn more_than_twenty_services_are_refused() {
         &["21 services are too many", "hint: split the workspace"],
     );
     assert!(!sandbox.path("build/pipeline.yaml").exists());
+}
+
+#[test]
+fn names_that_aws_would_not_take_are_refused() {
+    let long = "a".repeat(58);
+    for (file, from, to, words) in [
+        (
+            "Cargo.toml",
+            "name = \"mynavi-sample-continuous-delivery\"",
+            &*format!("name = {long:?}"),
+            "has 58 characters, and may have 57",
+        ),
+        (
+            "backend-for-frontend/Cargo.toml",
+            "name = \"backend-for-frontend\"",
+            &format!("name = {:?}", &long[..41]),
+            "has 41 characters, and may have 40",
+        ),
+    ] {
+        let sandbox = Sandbox::new();
+        sandbox.edit(file, from, to);
+        sandbox.run(["generate"]).fails(4, &[words, "hint: "]);
+        assert!(!sandbox.path("build/pipeline.yaml").exists());
+    }
+    let sandbox = Sandbox::new();
+    for (file, name) in [("backend", "a-1"), ("backend-for-frontend", "a1")] {
+        let file = format!("{file}/Cargo.toml");
+        let text = sandbox.read(&file);
+        let old = text
+            .lines()
+            .find(|line| line.starts_with("name = "))
+            .unwrap();
+        let text = text.replace(old, &format!("name = {name:?}"));
+        sandbox.write(&file, text.replace("upstreams = [\"backend\"]", ""));
+    }
+    sandbox
+        .run(["generate"])
+        .fails(4, &["a-1 and a1 would be called the same in the templates"]);
 }

@@ -2,11 +2,12 @@
 
 use super::Sandbox;
 
-/// A workspace with `count` services in a row: each calls the one before it.
+/// A workspace with `count` services in a row: each calls the one before it. Their
+/// names are as long as they may be.
 pub(crate) fn workspace(count: usize) -> Sandbox {
     let sandbox = Sandbox::empty();
     let names: Vec<_> = (1..=count)
-        .map(|number| format!("a-service-with-a-long-name-{number:02}"))
+        .map(|number| format!("a-service-whose-name-has-40-characters{number:02}"))
         .collect();
     let members: Vec<_> = names.iter().map(|name| format!("{name:?}")).collect();
     sandbox.write(
