@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use serde_json::Value;
 
-use crate::support::{Ran, Sandbox};
+use crate::support::{Ran, Sandbox, tiny};
 
 /// A workspace with a buildspec of these phases.
 fn buildspec(text: &str) -> Sandbox {
@@ -176,6 +176,18 @@ fn the_variables_of_codebuild_are_set() {
         commands.join(", ")
     ));
     assert_eq!(phases(&sandbox, 0), ran(&[("build", true)]));
+}
+
+#[test]
+fn the_commit_of_the_sources_is_told() {
+    let sandbox = tiny::workspace();
+    let commit = tiny::commit(&sandbox);
+    sandbox.write(
+        "target/buildspec.yml",
+        "version: 0.2\nphases: {build: {commands: ['echo $CODEBUILD_RESOLVED_SOURCE_VERSION']}}\n",
+    );
+    let ran = sandbox.ok(["codebuild", "run", "target/buildspec.yml"]);
+    assert_eq!(ran.line(), commit);
 }
 
 #[test]

@@ -133,11 +133,10 @@ fn pages_are_tested_where_the_metadata_says() {
         "port = 8080\npages = false",
     );
     sandbox.ok(["generate"]);
-    assert!(
-        sandbox
-            .path("backend/build/staging/buildspec_e2e.yml")
-            .exists()
-    );
+    // It calls nobody: where it is itself is a parameter.
+    let end_to_end = sandbox.read("backend/build/staging/buildspec_e2e.yml");
+    let line = "- cargo xtask e2e --url \"$SERVICE_DNS_STAGING/backend\"";
+    assert!(end_to_end.contains(line), "{end_to_end}");
     assert!(
         !sandbox
             .path("backend-for-frontend/build/staging/buildspec_e2e.yml")
@@ -159,6 +158,14 @@ fn twenty_services_are_within_the_limits() {
         assert_eq!(actions, 2 * count + usize::from(count > 1) + approvals);
         assert!(approvals > 0 && actions <= 50);
         assert_eq!(release.matches("RunOrder: ").count(), 2 * count);
+        if count > 1 {
+            // The pages are found where what they call is.
+            let (last, before) = (many::name(count), many::name(count - 1));
+            let prefix = before.to_uppercase().replace('-', "_");
+            let line = format!("--url \"${prefix}_SERVICE_DNS_STAGING/{last}\"");
+            let file = format!("{last}/build/staging/buildspec_e2e.yml");
+            assert!(sandbox.read(&file).contains(&line), "no {line}");
+        }
         for part in pipeline.split("CustomData: >-").skip(1) {
             assert!(approval_length(part) <= 1000);
         }
@@ -166,9 +173,11 @@ fn twenty_services_are_within_the_limits() {
             let length = policy_length(&pipeline, policy);
             assert!(length <= POLICY_LENGTH, "{policy} {length} with {count}");
         }
-        // CloudFormation takes 500 resources and 200 parameters.
+        assert!(sandbox.json(0, &["lint"]).is_empty());
+        // CloudFormation takes 500 resources and a megabyte.
         for file in ["build/pipeline.yaml", "build/environment.yaml"] {
-            assert!(sandbox.read(file).matches("    Type: AWS::").count() <= 500);
+            let text = sandbox.read(file);
+            assert!(text.matches("    Type: AWS::").count() <= 500 && text.len() <= 1_000_000);
         }
     }
 }
