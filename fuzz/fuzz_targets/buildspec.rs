@@ -35,5 +35,5 @@ fuzz_target!(|bytes: &[u8]| {
     let file = folder.path().join("buildspec.yml");
     fs::write(&file, bytes).expect("a file");
     let _ = Buildspec::read(&file, true);
-    let _ = lint(workspace, &file);
+    let _ = lint(workspace, std::slice::from_ref(&file));
 });

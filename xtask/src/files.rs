@@ -112,6 +112,17 @@ pub fn read(path: &Path, bound: u64) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// The longest text that is read whole: of a manifest, a buildspec, a template.
+const TEXT_BOUND: u64 = 4 * 1024 * 1024;
+
+/// The text of a file, which is none of gigabytes.
+///
+/// # Errors
+/// As [`read`], and where the file is no text.
+pub fn read_text(path: &Path) -> std::io::Result<String> {
+    String::from_utf8(read(path, TEXT_BOUND)?).map_err(std::io::Error::other)
+}
+
 /// Makes the renames in `path`'s folder last through a power failure.
 pub fn sync_folder(path: &Path) -> std::io::Result<()> {
     File::open(folder_of(path))?.sync_all()

@@ -24,7 +24,9 @@ use crate::oci::{RepositoryName, Tag};
 use crate::process;
 use crate::workspace::{Environment, Service, Workspace};
 pub use catalogue::{Catalogue, FILE};
-pub use needed::{Form, Needed, is_base_url, needed, service_dns};
+pub use needed::{
+    Form, Needed, is_base_url, needed, pages_parameter, service_dns, service_dns_parameter,
+};
 pub use parameter_store_protocol::{NewParameter, Write};
 use store::Store;
 pub use value::{Origin, Value};

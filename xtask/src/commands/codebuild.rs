@@ -95,6 +95,7 @@ fn of_codebuild(context: &Context, buildspec: &Path) -> Vec<(String, String)> {
         ),
         ("CODEBUILD_SRC_DIR", root.display().to_string()),
         ("CODEBUILD_START_TIME", time.as_millis().to_string()),
+        ("AWS_DEFAULT_REGION", region.clone()),
         ("AWS_REGION", region),
     ];
     match workspace::Source::of(root) {

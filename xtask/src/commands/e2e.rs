@@ -6,9 +6,10 @@ use ureq::http::Uri;
 
 use super::up::Up;
 use super::{Context, Entry, Report};
-use crate::error::Kind;
+use crate::error::{Fault, Kind};
 use crate::parameters::is_base_url;
 use crate::process::{self, CommandLine};
+use crate::workspace::{Service, Workspace};
 
 /// The step that needs services of its own, since it takes one away.
 const BACKEND_DOWN: &str = "backend-down";
@@ -80,15 +81,39 @@ fn check_that_somebody_listens(url: &str) -> Result<()> {
     })
 }
 
-/// The pages come last, so all others are what they are built upon.
+/// The pages stay alone at the end: all others are what they are built upon, or
+/// none of their business.
 fn against_own_services(context: &Context) -> Result<Vec<Step>> {
+    let with_pages = only_with_pages(&context.workspace)?;
     let mut started = Up::from_images().start_all(context)?;
-    let pages = started.pop().context("the workspace has no service")?;
+    let place = started
+        .iter()
+        .position(|started| started.service.package == with_pages.package)
+        .with_context(|| format!("{} was not started", with_pages.package))?;
+    let pages = started.swap_remove(place);
     let url = pages.base_url();
     let mut steps = try_steps(context, &url, &[])?;
     drop(started);
     steps.extend(try_steps(context, &url, &["--backend-down"])?);
     Ok(steps)
+}
+
+/// The service whose pages are tested.
+fn only_with_pages(workspace: &Workspace) -> Result<&Service, Fault> {
+    let with_pages = workspace.with_pages();
+    if let [service] = with_pages.as_slice() {
+        return Ok(service);
+    }
+    let fault = if with_pages.is_empty() {
+        "no service has pages".to_owned()
+    } else {
+        let names: Vec<_> = with_pages.iter().map(|service| &*service.package).collect();
+        format!("more than one service has pages: {}", names.join(", "))
+    };
+    let fault = Kind::Configuration.because(fault);
+    Err(fault
+        .hint("set `pages = true` in [package.metadata.service] of the one whose pages are tested, and `pages = false` in the others")
+        .hint("cargo xtask e2e --url URL"))
 }
 
 /// Builds and runs the package that drives the browser.

@@ -28,15 +28,19 @@ struct Object<'a> {
 
 impl Lint {
     pub(crate) fn run(self, context: &Context) -> Result<Report> {
-        let files = if self.files.is_empty() {
-            of_workspace(context)?
+        let root = &context.workspace.root;
+        // Files that are given lie where the user is, those of the workspace below its root.
+        let (files, paths) = if self.files.is_empty() {
+            let files = of_workspace(context)?;
+            let paths = files.iter().map(|file| root.join(file)).collect();
+            (files, paths)
         } else {
-            self.files
+            (self.files.clone(), self.files)
         };
         let (mut entries, mut count) = (Vec::new(), 0);
-        for file in &files {
-            let path = context.workspace.root.join(file);
-            match delivery::lint(&context.workspace, &path) {
+        let linted = delivery::lint(&context.workspace, &paths);
+        for (file, linted) in files.iter().zip(linted) {
+            match linted {
                 Ok(findings) => {
                     count += findings.len();
                     entries.extend(findings.iter().map(|finding| entry(file, finding)));

@@ -8,8 +8,9 @@ use crate::console;
 use crate::delivery::{self, Onboarded};
 use crate::error::Kind;
 use crate::image::{self, Engine};
+use crate::parameters::service_dns_parameter;
 use crate::process::{self, CommandLine};
-use crate::workspace::{Service, Workspace};
+use crate::workspace::{Environment, Service, Workspace};
 
 /// Add a service
 ///
@@ -77,9 +78,14 @@ fn lint(onboarded: &Onboarded) -> Result<()> {
         file.extension()
             .is_some_and(|kind| kind == "yml" || kind == "yaml")
     };
-    for file in onboarded.files.iter().filter(is_yaml) {
-        let path = onboarded.workspace.root.join(file);
-        if let Some(finding) = delivery::lint(&onboarded.workspace, &path)?.first() {
+    let root = &onboarded.workspace.root;
+    let files: Vec<_> = onboarded.files.iter().filter(is_yaml).collect();
+    let paths: Vec<_> = files.iter().map(|file| root.join(file)).collect();
+    for (file, linted) in files
+        .iter()
+        .zip(delivery::lint(&onboarded.workspace, &paths))
+    {
+        if let Some(finding) = linted?.first() {
             let fault = format!("{}:{}: {}", file.display(), finding.line, finding.happens);
             return Err(Kind::Failed.because(fault).hint(&finding.mend).into());
         }
@@ -89,16 +95,17 @@ fn lint(onboarded: &Onboarded) -> Result<()> {
 
 /// What no tool may do: it changes what others see, or needs somebody's word.
 fn show_what_is_left(workspace: &Workspace, service: &Service) {
-    let (name, prefix) = (&workspace.name, service.prefix());
+    let (name, package) = (&workspace.name, &service.package);
+    let parameters = parameters_to_put(workspace, service);
     console::note(format_args!(
         "
 {package} is part of the workspace. What is left to do, each with its check:
 
 1. git add . && git commit
    check: git status --short
-2. aws ssm put-parameter --type String --name {prefix}_IMAGE_REPO_NAME --value REPOSITORY
-   the same for {prefix}_IMAGE_TAG_STAGING and {prefix}_IMAGE_TAG_PRODUCTION
-   check: aws ssm get-parameters --names {prefix}_IMAGE_REPO_NAME {prefix}_IMAGE_TAG_STAGING {prefix}_IMAGE_TAG_PRODUCTION
+2. put the parameters, unless they are there:
+   {puts}
+   check: cargo xtask params check --parameters ssm
 3. update the stacks {name}-staging and {name}-production from build/environment.yaml, as build/README.md says
    check: aws ecs describe-services --cluster {name}-staging --services {package}
 4. update the stack {name}-pipeline from build/pipeline.yaml, and push the commit
@@ -107,6 +114,25 @@ fn show_what_is_left(workspace: &Workspace, service: &Service) {
    check: aws ecs wait services-stable --cluster {name}-staging --services {package}
 
 The pipeline's structure has changed: stage rollback returns after the next full release.",
-        package = service.package
+        puts = parameters.join("\n   ")
     ));
+}
+
+/// The commands that put the parameters of the service, and where its upstreams are.
+fn parameters_to_put(workspace: &Workspace, service: &Service) -> Vec<String> {
+    let upstreams = workspace
+        .services
+        .iter()
+        .filter(|other| service.upstreams.contains(&other.package));
+    let environments = [Environment::Staging, Environment::Production];
+    let own = environments.map(|environment| service.tag_parameter(environment));
+    let elsewhere = upstreams.flat_map(|upstream| {
+        environments.map(|environment| service_dns_parameter(upstream, environment))
+    });
+    [service.repository_parameter(Environment::Staging)]
+        .into_iter()
+        .chain(own)
+        .chain(elsewhere)
+        .map(|name| format!("cargo xtask params put {name}"))
+        .collect()
 }

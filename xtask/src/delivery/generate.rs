@@ -38,7 +38,7 @@ pub fn generate(workspace: &Workspace, catalogue: &Catalogue) -> Result<Vec<Gene
     };
     let mut files = Vec::new();
     for service in &workspace.services {
-        files.extend(buildspecs(service, is_page(service)));
+        files.extend(buildspecs(workspace, service, is_page(service)));
     }
     let build = |name: &str, text| Generated {
         path: PathBuf::from("build").join(name),
@@ -56,7 +56,7 @@ pub fn generate(workspace: &Workspace, catalogue: &Catalogue) -> Result<Vec<Gene
     Ok(files)
 }
 
-fn buildspecs(service: &Service, has_pages: bool) -> Vec<Generated> {
+fn buildspecs(workspace: &Workspace, service: &Service, has_pages: bool) -> Vec<Generated> {
     let file = |step: model::Step<'_>, text| {
         step.buildspec().map(|path| Generated {
             path: path.into(),
@@ -68,7 +68,7 @@ fn buildspecs(service: &Service, has_pages: bool) -> Vec<Generated> {
         .then(|| {
             file(
                 model::Step::EndToEnd(service),
-                buildspec::end_to_end(service),
+                buildspec::end_to_end(workspace, service),
             )
         })
         .flatten();

@@ -6,14 +6,17 @@ mod command;
 mod pipeline;
 mod project;
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
-use super::yaml::{self, Node};
-use crate::error::Kind;
+use super::yaml::{self, Document, Node};
+use crate::error::{Fault, Kind};
 use crate::workspace::{Environment, Workspace};
+use crate::{files, parallel};
 
 /// Something that breaks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -44,39 +47,107 @@ impl Finding {
     }
 }
 
-/// The findings in a file, by line. A file with `phases` is a buildspec, one with
-/// `Resources` a template.
+/// The findings in each of the files, by line. A file with `phases` is a buildspec,
+/// one with `Resources` a template.
 ///
 /// # Errors
-/// A file that cannot be read, is no YAML, or is neither.
-pub fn lint(workspace: &Workspace, file: &Path) -> Result<Vec<Finding>> {
-    let node = read(file)?;
-    let mut findings = if node.get("phases").is_some() {
-        buildspec::findings(&node, &containers(workspace))
-    } else if node.get("Resources").is_some() {
-        let mut findings = pipeline::findings(&node, &workspace.root);
-        findings.extend(project::findings(&node));
-        findings
-    } else {
-        let fault = format!(
-            "{} is neither a buildspec nor a CloudFormation template",
-            file.display()
-        );
-        return Err(Kind::Configuration
-            .because(fault)
-            .hint("a buildspec has `phases`, a template has `Resources`")
-            .into());
+/// For each file that cannot be read, is no YAML, or is neither.
+pub fn lint(workspace: &Workspace, files: &[PathBuf]) -> Vec<Result<Vec<Finding>>> {
+    let linter = Linter {
+        root: &workspace.root,
+        containers: containers(workspace),
+        documents: Mutex::default(),
     };
-    findings.sort_by_key(|finding| finding.line);
-    Ok(findings)
+    let at_once = std::thread::available_parallelism().map_or(1, usize::from);
+    parallel::map(files, at_once, |file| linter.findings(file))
 }
 
-fn read(file: &Path) -> Result<Node> {
-    let text = yaml::text_of(file).with_context(|| {
+/// What the rules know besides the file that they look at.
+struct Linter<'a> {
+    /// Where the buildspecs of projects are looked up.
+    root: &'a Path,
+    /// The containers of the task definitions.
+    containers: Vec<String>,
+    /// What was read: a pipeline names the same buildspecs many times.
+    documents: Mutex<BTreeMap<PathBuf, Arc<Document>>>,
+}
+
+impl Linter<'_> {
+    fn findings(&self, file: &Path) -> Result<Vec<Finding>> {
+        let document = self.document(file)?;
+        let root = &document.root;
+        let mut findings = repeated_keys(&document);
+        if root.get("phases").is_some() {
+            findings.extend(buildspec::findings(root, &self.containers));
+        } else if root.get("Resources").is_some() {
+            findings.extend(aliases(&document));
+            findings.extend(pipeline::findings(root, self));
+            findings.extend(project::findings(root));
+        } else {
+            return Err(neither(file).into());
+        }
+        findings.sort_by_key(|finding| finding.line);
+        Ok(findings)
+    }
+
+    /// The file, which is read once.
+    fn document(&self, file: &Path) -> Result<Arc<Document>> {
+        if let Some(document) = self.documents().get(file) {
+            return Ok(Arc::clone(document));
+        }
+        let document = Arc::new(read(file)?);
+        self.documents()
+            .insert(file.to_owned(), Arc::clone(&document));
+        Ok(document)
+    }
+
+    fn documents(&self) -> MutexGuard<'_, BTreeMap<PathBuf, Arc<Document>>> {
+        self.documents
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn neither(file: &Path) -> Fault {
+    let fault = format!(
+        "{} is neither a buildspec nor a CloudFormation template",
+        file.display()
+    );
+    Kind::Configuration
+        .because(fault)
+        .hint("a buildspec has `phases`, a template has `Resources`")
+}
+
+fn read(file: &Path) -> Result<Document> {
+    let text = files::read_text(file).with_context(|| {
         Kind::Configuration.because(format!("{} cannot be read", file.display()))
     })?;
     yaml::read(&text)
         .with_context(|| Kind::Failed.because(format!("{} is no YAML", file.display())))
+}
+
+fn repeated_keys(document: &Document) -> Vec<Finding> {
+    let finding = |key: &Node| {
+        let name = key.text().unwrap_or_default();
+        Finding::new(
+            key,
+            "repeated-key",
+            format!("the file is refused, or one of the values of {name:?} is lost without a word"),
+            "remove one of the two",
+        )
+    };
+    document.repeated.iter().map(finding).collect()
+}
+
+/// Buildspecs may have them, templates not (AWS CloudFormation User Guide,
+/// "Choosing a template format").
+fn aliases(document: &Document) -> impl Iterator<Item = Finding> {
+    document.aliases.iter().map(|line| Finding {
+        line: *line,
+        code: "alias",
+        happens: "the stack fails: CloudFormation knows no YAML aliases".to_owned(),
+        mend: "write the value out, or put it into Mappings or Parameters".to_owned(),
+    })
 }
 
 /// The containers that the task definitions of `build/environment.yaml` have.

@@ -1,11 +1,23 @@
 //! The pipeline as a value: what its stages do, in order. The template and the
 //! picture are two ways to write it down.
 
+use std::collections::BTreeMap;
+
+use super::template::logical_id;
 use crate::error::{Fault, Kind};
 use crate::workspace::{Environment, Service, Workspace};
 
 /// How many services one pipeline delivers.
 pub(super) const SERVICES: usize = 20;
+
+/// How long a service's name may be. With twenty such names a stage's policy has
+/// nearly the 6144 characters that IAM allows, and an approval's text leaves no room
+/// for more approvals (IAM User Guide, "IAM and AWS STS quotas").
+pub(super) const NAME_LENGTH: usize = 40;
+
+/// How long the delivery's name may be: a notification rule is called after it, with
+/// `-failed` behind (AWS CodeStar Notifications API Reference, "CreateNotificationRule").
+const DELIVERY_NAME_LENGTH: usize = 64 - "-failed".len();
 
 /// How many actions a stage may have (AWS CodePipeline User Guide, "Quotas in AWS CodePipeline").
 pub(super) const ACTIONS: usize = 50;
@@ -105,6 +117,7 @@ pub(super) fn check(workspace: &Workspace) -> Result<(), Fault> {
             "split the workspace: move services that are released together into one of their own, with another delivery.name",
         ));
     }
+    check_names(workspace)?;
     let actions = staging(workspace).len();
     if actions > ACTIONS {
         let fault =
@@ -112,6 +125,39 @@ pub(super) fn check(workspace: &Workspace) -> Result<(), Fault> {
         return Err(Kind::Configuration.because(fault).hint(
             "set `pages = false` in the services whose pages need no end-to-end test of their own",
         ));
+    }
+    Ok(())
+}
+
+/// Names that are too long, and those that would be one in the templates.
+fn check_names(workspace: &Workspace) -> Result<(), Fault> {
+    let names = [(&workspace.name, DELIVERY_NAME_LENGTH)];
+    let services = &workspace.services;
+    let packages = services
+        .iter()
+        .map(|service| (&service.package, NAME_LENGTH));
+    for (name, limit) in names.into_iter().chain(packages) {
+        if name.len() > limit {
+            let fault = format!(
+                "the name {name:?} has {} characters, and may have {limit}",
+                name.len()
+            );
+            return Err(Kind::Configuration
+                .because(fault)
+                .hint("what AWS calls after it would pass its limits; choose a shorter name"));
+        }
+    }
+    let mut ids = BTreeMap::new();
+    for service in services {
+        if let Some(other) = ids.insert(logical_id(&service.package), &service.package) {
+            let fault = format!(
+                "{other} and {} would be called the same in the templates",
+                service.package
+            );
+            return Err(Kind::Configuration
+                .because(fault)
+                .hint("rename one of the packages"));
+        }
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! A new service: its crate, and what the workspace says of it.
 
 mod changes;
+mod name;
 mod service;
 
 use std::fs;
@@ -10,9 +11,8 @@ use anyhow::{Context as _, Result};
 use toml_edit::DocumentMut;
 
 use super::generate;
-use crate::error::{Fault, Kind};
-use crate::parameters::{Catalogue, FILE, service_dns};
-use crate::workspace::{Service, Workspace};
+use crate::parameters::{Catalogue, FILE, service_dns_parameter};
+use crate::workspace::{Environment, Service, Workspace};
 use changes::Changes;
 
 /// A service that was added, unless it is dropped before it is kept.
@@ -36,64 +36,44 @@ impl Onboarded {
 /// # Errors
 /// A name that is malformed or taken, and files that cannot be written.
 pub fn onboard(workspace: &Workspace, package: &str, upstreams: &[&Service]) -> Result<Onboarded> {
-    check_name(workspace, package)?;
+    name::check(workspace, package)?;
     let root = &workspace.root;
     let changes = Changes::begin();
-    let lock = root.join("Cargo.lock");
-    if lock.exists() {
-        changes.remember(&lock)?;
-    }
+    changes.remember(&root.join("Cargo.lock"))?;
     let mut files = service::files(package, upstreams);
     files.push((
         "Cargo.toml".into(),
         with_member(&root.join("Cargo.toml"), package)?,
     ));
     files.push((FILE.into(), with_parameters(root, package, upstreams)?));
-    write(&changes, root, &files)?;
+    let mut written = write(&changes, root, files)?;
     let workspace = Workspace::containing(root)?;
     let generated = generate(&workspace, &Catalogue::read(root)?)?;
-    let generated: Vec<_> = generated
-        .into_iter()
-        .map(|file| (file.path, file.text))
-        .collect();
-    write(&changes, root, &generated)?;
-    let files = files.into_iter().chain(generated).map(|(path, _)| path);
+    let generated = generated.into_iter().map(|file| (file.path, file.text));
+    written.extend(write(&changes, root, generated)?);
     Ok(Onboarded {
-        files: files.collect(),
+        files: written,
         changes,
         workspace,
     })
 }
 
-fn write(changes: &Changes, root: &Path, files: &[(PathBuf, String)]) -> Result<()> {
-    files
-        .iter()
-        .try_for_each(|(path, text)| changes.write(&root.join(path), text))
-}
-
-fn check_name(workspace: &Workspace, package: &str) -> Result<(), Fault> {
-    let letters = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    let well_formed = package.starts_with(|c: char| c.is_ascii_lowercase())
-        && package.chars().all(letters)
-        && !package.ends_with('-')
-        && !package.contains("--");
-    if !well_formed {
-        let fault = format!("the name {package:?} is no service's name");
-        return Err(Kind::Usage
-            .because(fault)
-            .hint("a name has small letters, digits and single '-', and begins with a letter"));
+/// Writes those of the files that are not so already, and gives their paths.
+fn write(
+    changes: &Changes,
+    root: &Path,
+    files: impl IntoIterator<Item = (PathBuf, String)>,
+) -> Result<Vec<PathBuf>> {
+    let mut written = Vec::new();
+    for (path, text) in files {
+        let place = root.join(&path);
+        if fs::read(&place).is_ok_and(|bytes| bytes == text.as_bytes()) {
+            continue;
+        }
+        changes.write(&place, &text)?;
+        written.push(path);
     }
-    let is_taken = workspace.packages.iter().any(|other| other == package)
-        || workspace
-            .services
-            .iter()
-            .any(|service| service.is_called(package))
-        || workspace.root.join(package).exists();
-    if is_taken {
-        let fault = format!("the name {package:?} is taken");
-        return Err(Kind::Refused.because(fault).hint("choose another name"));
-    }
-    Ok(())
+    Ok(written)
 }
 
 /// The root manifest with one more member; all else in it stays as it is written.
@@ -140,12 +120,8 @@ fn with_parameters(root: &Path, package: &str, upstreams: &[&Service]) -> Result
         ),
     ];
     for upstream in upstreams {
-        for environment in ["staging", "production"] {
-            let name = format!(
-                "{}_{}",
-                service_dns(upstream),
-                environment.to_ascii_uppercase()
-            );
+        for environment in [Environment::Staging, Environment::Production] {
+            let name = service_dns_parameter(upstream, environment);
             let description = format!(
                 "The base URL of {} in {environment}, with its scheme",
                 upstream.package

@@ -1,18 +1,28 @@
 //! YAML with the line of every value, and with tags such as `!Sub` kept.
 
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, Result, bail};
 use saphyr_parser::{Event, Parser, Tag};
 
-use crate::files;
+/// How deep values may lie in each other: no file of AWS comes near, and a value
+/// that is dropped takes stack for each level.
+const DEPTH: usize = 200;
 
-/// The largest file that is read: CloudFormation takes no larger template.
-const MAX_BYTES: u64 = 1024 * 1024;
+/// How many values a file may have, those that aliases repeat counted each time:
+/// a few lines of aliases to aliases could fill any memory.
+const VALUES: usize = 1_000_000;
 
-/// How deep values may lie in each other. Whoever walks through them uses the
-/// stack, which ends.
-const MAX_DEPTH: usize = 64;
+/// A file that was read.
+#[derive(Debug)]
+pub(super) struct Document {
+    /// Its value.
+    pub(super) root: Node,
+    /// The lines with an alias.
+    pub(super) aliases: Vec<usize>,
+    /// The keys that their mapping has already.
+    pub(super) repeated: Vec<Node>,
+}
 
 /// A value and where it stands.
 #[derive(Debug, Clone)]
@@ -32,58 +42,121 @@ enum Content {
     Mapping(Vec<Node>),
 }
 
-/// The text of a file.
-///
-/// # Errors
-/// A file that cannot be read, or is larger than any buildspec or template.
-pub(super) fn text_of(path: &Path) -> Result<String> {
-    Ok(String::from_utf8(files::read(path, MAX_BYTES)?)?)
-}
-
 /// Reads the first document of `text`.
 ///
 /// # Errors
-/// Text that is no YAML or nested without end, and aliases: neither CodeBuild nor
-/// CloudFormation needs them.
-pub(super) fn read(text: &str) -> Result<Node> {
-    let mut open: Vec<Node> = Vec::new();
-    for event in Parser::new_from_str(text) {
+/// Text that is no YAML, and values beyond any that AWS takes.
+pub(super) fn read(text: &str) -> Result<Document> {
+    let mut reader = Reader::default();
+    for event in Parser::new_from_str(text.trim_start_matches('\u{feff}')) {
         let (event, span) = event?;
-        if open.len() > MAX_DEPTH {
-            bail!(
-                "line {} lies deeper than {MAX_DEPTH} values",
-                span.start.line()
-            );
-        }
-        let node = |content, tag: Option<_>| Node {
-            line: span.start.line(),
-            tag,
-            content,
-        };
-        let closed = match event {
-            Event::MappingStart(_, tag) => {
-                open.push(node(Content::Mapping(Vec::new()), short(tag.as_deref())));
-                continue;
-            }
-            Event::SequenceStart(_, tag) => {
-                open.push(node(Content::Sequence(Vec::new()), short(tag.as_deref())));
-                continue;
-            }
-            Event::Scalar(value, _, _, tag) => {
-                node(Content::Scalar(value.into_owned()), short(tag.as_deref()))
-            }
-            Event::MappingEnd | Event::SequenceEnd => {
-                open.pop().context("a value ends that never began")?
-            }
-            Event::Alias(_) => bail!("line {} has an alias", span.start.line()),
-            _ => continue,
-        };
-        match open.last_mut() {
-            Some(parent) => parent.push(closed),
-            None => return Ok(closed),
+        if let Some(root) = reader.take(event, span.start.line())? {
+            return Ok(Document {
+                root,
+                aliases: reader.aliases,
+                repeated: reader.repeated,
+            });
         }
     }
     bail!("the file is empty")
+}
+
+/// What was read so far.
+#[derive(Default)]
+struct Reader {
+    open: Vec<Open>,
+    /// The values with an anchor, and how many values each of them has.
+    anchored: BTreeMap<usize, (Node, usize)>,
+    aliases: Vec<usize>,
+    repeated: Vec<Node>,
+    values: usize,
+}
+
+/// A list or mapping whose end was not seen yet.
+struct Open {
+    node: Node,
+    anchor: usize,
+    values_before: usize,
+}
+
+impl Reader {
+    /// Takes the next event; gives the document's value with its last one.
+    fn take(&mut self, event: Event<'_>, line: usize) -> Result<Option<Node>> {
+        let node = |content, tag: Option<_>| Node {
+            line,
+            tag: short(tag),
+            content,
+        };
+        let closed = match event {
+            Event::MappingStart(anchor, tag) => {
+                let mapping = node(Content::Mapping(Vec::new()), tag.as_deref());
+                return self.begin(mapping, anchor).map(|()| None);
+            }
+            Event::SequenceStart(anchor, tag) => {
+                let list = node(Content::Sequence(Vec::new()), tag.as_deref());
+                return self.begin(list, anchor).map(|()| None);
+            }
+            Event::Scalar(value, _, anchor, tag) => {
+                self.count(1, line)?;
+                let scalar = node(Content::Scalar(value.into_owned()), tag.as_deref());
+                self.remember(anchor, &scalar, 1);
+                scalar
+            }
+            Event::MappingEnd | Event::SequenceEnd => self.end()?,
+            Event::Alias(anchor) => self.repeat(anchor, line)?,
+            _ => return Ok(None),
+        };
+        match self.open.last_mut() {
+            Some(parent) => parent.node.push(closed),
+            None => return Ok(Some(closed)),
+        }
+        Ok(None)
+    }
+
+    fn begin(&mut self, node: Node, anchor: usize) -> Result<()> {
+        let line = node.line;
+        if self.open.len() == DEPTH {
+            bail!("line {line} lies in more than {DEPTH} lists and mappings");
+        }
+        self.open.push(Open {
+            node,
+            anchor,
+            values_before: self.values,
+        });
+        self.count(1, line)
+    }
+
+    fn end(&mut self) -> Result<Node> {
+        let open = self.open.pop().context("a value ends that never began")?;
+        self.repeated.extend(open.node.repeated_keys());
+        self.remember(open.anchor, &open.node, self.values - open.values_before);
+        Ok(open.node)
+    }
+
+    fn remember(&mut self, anchor: usize, node: &Node, values: usize) {
+        // The parser numbers anchors from 1.
+        if anchor > 0 {
+            self.anchored.insert(anchor, (node.clone(), values));
+        }
+    }
+
+    fn repeat(&mut self, anchor: usize, line: usize) -> Result<Node> {
+        self.aliases.push(line);
+        let known = self.anchored.get(&anchor);
+        let (node, values) = known
+            .with_context(|| format!("line {line} has an alias of a value that it is part of"))?;
+        let (node, values) = (node.clone(), *values);
+        self.count(values, line)?;
+        Ok(node)
+    }
+
+    fn count(&mut self, values: usize, line: usize) -> Result<()> {
+        self.values += values;
+        if self.values > VALUES {
+            bail!("up to line {line} there are more than {VALUES} values");
+        }
+        Ok(())
+    }
 }
 
 fn short(tag: Option<&Tag>) -> Option<String> {
@@ -96,6 +169,14 @@ impl Node {
         if let Content::Sequence(children) | Content::Mapping(children) = &mut self.content {
             children.push(child);
         }
+    }
+
+    /// The keys of a mapping that it has already.
+    fn repeated_keys(&self) -> Vec<Self> {
+        let mut known = BTreeSet::new();
+        let keys = self.entries().map(|(key, _)| key);
+        let repeated = keys.filter(|key| key.text().is_some_and(|text| !known.insert(text)));
+        repeated.cloned().collect()
     }
 
     /// The text, where the value is one.
@@ -158,7 +239,9 @@ impl Node {
         match self.tag.as_deref() {
             Some("Ref") => self.text(),
             Some("GetAtt") => self.text()?.split('.').next(),
-            _ => self.text_at(&["Ref"]),
+            _ => self
+                .text_at(&["Ref"])
+                .or_else(|| self.items_at(&["Fn::GetAtt"]).first()?.text()),
         }
     }
 }
@@ -169,7 +252,9 @@ mod tests {
 
     #[test]
     fn values_know_their_lines_and_tags() {
-        let node = read("a:\n  - !Ref B\n  - {c: 1}\nd: |\n  e\n").unwrap();
+        let node = read("a:\n  - !Ref B\n  - {c: 1}\nd: |\n  e\n")
+            .unwrap()
+            .root;
         let items = node.items_at(&["a"]);
         assert_eq!(items[0].line, 2);
         assert_eq!(items[0].resource(), Some("B"));
@@ -177,6 +262,36 @@ mod tests {
         assert_eq!(node.text_at(&["d"]), Some("e\n"));
         assert!(read("a: [").is_err());
         assert!(read("").is_err());
-        assert!(read(&format!("{}a", "- ".repeat(100_000))).is_err());
+    }
+
+    #[test]
+    fn aliases_repeat_values_within_bounds() {
+        let document = read("a: &x [1, &y 2]\nb: *x\nc: *y\n").unwrap();
+        assert_eq!(document.root.items_at(&["b"])[1].text(), Some("2"));
+        assert_eq!(document.root.text_at(&["c"]), Some("2"));
+        assert_eq!(document.aliases, [2, 3]);
+        assert!(read("&x [*x]").is_err());
+        let levels = (1..20).map(|level| {
+            let tenfold = vec![format!("*a{}", level - 1); 10].join(", ");
+            format!("- &a{level} [{tenfold}]\n")
+        });
+        let bomb = "- &a0 x\n".to_owned() + &levels.collect::<String>();
+        let error = read(&bomb).unwrap_err().to_string();
+        assert!(error.contains("more than 1000000 values"), "{error}");
+    }
+
+    #[test]
+    fn nesting_has_a_bound() {
+        assert!(read(&"- ".repeat(DEPTH)).is_ok());
+        for deep in ["- ".repeat(100_000), "[".repeat(100_000)] {
+            read(&deep).unwrap_err();
+        }
+    }
+
+    #[test]
+    fn repeated_keys_are_told() {
+        let document = read("a: 1\nb: {c: 1, d: 1}\na: 2\n").unwrap();
+        let lines: Vec<_> = document.repeated.iter().map(|key| key.line).collect();
+        assert_eq!(lines, [3]);
     }
 }

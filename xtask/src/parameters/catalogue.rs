@@ -13,9 +13,6 @@ use crate::process;
 /// The file's path below the workspace's root.
 pub const FILE: &str = "build/parameters.toml";
 
-/// The bound of the file, in bytes.
-const FILE_BOUND: u64 = 4 * 1024 * 1024;
-
 /// What the file says of one parameter.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -37,11 +34,9 @@ impl Catalogue {
     /// Reads the file of the workspace at `root`.
     pub fn read(root: &Path) -> Result<Self> {
         let path = root.join(FILE);
-        let text = files::read(&path, FILE_BOUND)
-            .and_then(|bytes| String::from_utf8(bytes).map_err(std::io::Error::other))
-            .with_context(|| {
-                Kind::Configuration.because(format!("{} cannot be read", path.display()))
-            })?;
+        let text = files::read_text(&path).with_context(|| {
+            Kind::Configuration.because(format!("{} cannot be read", path.display()))
+        })?;
         let entries = toml::from_str(&text)
             .map_err(|error| without_excerpt(&error, &text))
             .with_context(|| {

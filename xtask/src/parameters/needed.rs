@@ -99,7 +99,19 @@ pub fn needed(workspace: &Workspace) -> Vec<Needed> {
             ));
         }
     }
+    let alone = workspace.with_pages().into_iter();
+    for service in alone.filter(|service| service.upstreams.is_empty()) {
+        all.push(Needed::new(pages_parameter(workspace, service), Form::Url));
+    }
     all
+}
+
+/// The parameter with what stands before the paths of the pages of `service` in
+/// staging. One load balancer serves all: it is where the first of its upstreams is.
+pub fn pages_parameter(workspace: &Workspace, service: &Service) -> String {
+    let mut services = workspace.services.iter();
+    let upstream = services.find(|other| service.upstreams.contains(&other.package));
+    service_dns_parameter(upstream.unwrap_or(service), Environment::Staging)
 }
 
 /// The variable with the base URL of `upstream`; the first service of the
@@ -113,7 +125,7 @@ pub fn service_dns(upstream: &Service) -> String {
 }
 
 /// The parameter with its value in `environment`.
-fn service_dns_parameter(upstream: &Service, environment: Environment) -> String {
+pub fn service_dns_parameter(upstream: &Service, environment: Environment) -> String {
     let environment = environment.to_string().to_ascii_uppercase();
     format!("{}_{environment}", service_dns(upstream))
 }

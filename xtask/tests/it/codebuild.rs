@@ -1,6 +1,11 @@
 //! `codebuild run`: CodeBuild's semantics on this machine.
 
-use crate::support::{Ran, Sandbox};
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+use serde_json::Value;
+
+use crate::support::{Ran, Sandbox, tiny};
 
 /// A workspace with a buildspec of these phases.
 fn buildspec(text: &str) -> Sandbox {
@@ -16,7 +21,7 @@ fn run(sandbox: &Sandbox) -> Ran {
 /// The phases that ran, and whether they succeeded.
 fn phases(sandbox: &Sandbox, code: i32) -> Vec<(String, bool)> {
     let objects = sandbox.json(code, &["codebuild", "run", "buildspec.yml"]);
-    let of = |phase: &serde_json::Value| {
+    let of = |phase: &Value| {
         let name = phase["phase"].as_str().unwrap().to_owned();
         (name, phase["succeeded"].as_bool().unwrap())
     };
@@ -174,6 +179,18 @@ fn the_variables_of_codebuild_are_set() {
 }
 
 #[test]
+fn the_commit_of_the_sources_is_told() {
+    let sandbox = tiny::workspace();
+    let commit = tiny::commit(&sandbox);
+    sandbox.write(
+        "target/buildspec.yml",
+        "version: 0.2\nphases: {build: {commands: ['echo $CODEBUILD_RESOLVED_SOURCE_VERSION']}}\n",
+    );
+    let ran = sandbox.ok(["codebuild", "run", "target/buildspec.yml"]);
+    assert_eq!(ran.line(), commit);
+}
+
+#[test]
 fn artifacts_are_the_files_that_fit() {
     let sandbox = buildspec(
         "phases:\n  build:\n    commands: [mkdir -p out/deep, touch out/a.json out/b.txt out/deep/c.json]\nartifacts:\n  base-directory: out\n  files: ['**/*']\n  exclude-paths: ['*.txt']\n  secondary-artifacts:\n    flat: {base-directory: out, files: ['deep/*.json'], discard-paths: 'yes'}\n",
@@ -226,4 +243,101 @@ fn what_is_not_emulated_ends_the_run_unless_it_may_be_left_out() {
         ran.stderr
             .contains("warning: proxy is not emulated and left out")
     );
+}
+
+#[test]
+fn what_codebuild_refuses_ends_the_run_before_its_first_command() {
+    for (text, words) in [
+        (
+            "phases:\n  build:\n    commands:\n      - echo started\n      - echo Result: done\n",
+            "buildspec.yml:6: the command is no text",
+        ),
+        (
+            "phases:\n  build: {commands: [echo started]}\n  build: {}\n",
+            "buildspec.yml:4: the key \"build\" is there twice",
+        ),
+        (
+            "env: {variables: {AWS_X: a}}\nphases: {build: {commands: [echo started]}}\n",
+            "the variable AWS_X, a name that CodeBuild keeps for itself",
+        ),
+        (
+            "phases: {build: {commands: [echo started]}}\nartifacts: {secondary-artifacts: {a: {files: [b], s3-prefix: c}}}\n",
+            "artifacts.secondary-artifacts.a.s3-prefix",
+        ),
+    ] {
+        let ran = run(&buildspec(text));
+        ran.fails(4, &[words, "hint: "]);
+        assert_eq!(ran.stdout, "");
+    }
+}
+
+#[test]
+fn aliases_repeat_what_they_name() {
+    let sandbox = buildspec(
+        "phases:\n  pre_build: {commands: &all [echo one, &two echo two]}\n  build: {commands: *all, finally: [*two]}\n",
+    );
+    assert_eq!(
+        sandbox.ok(["codebuild", "run", "buildspec.yml"]).stdout,
+        "one\ntwo\none\ntwo\ntwo\n"
+    );
+}
+
+/// A workspace with the images in staging, in which `cargo xtask` is the tool that is
+/// tested, and compiled already.
+fn staged() -> (Sandbox, String) {
+    let mut sandbox = Sandbox::new();
+    sandbox.ok(["generate"]);
+    let digest = sandbox.has_staged("one").to_string();
+    let tool = env!("CARGO_BIN_EXE_xtask");
+    let cargo = format!("#!/bin/sh\ntest \"$1\" = build && exit\nshift\nexec '{tool}' \"$@\"\n");
+    sandbox.write("target/bin/cargo", cargo);
+    let path = sandbox.path("target/bin");
+    fs::set_permissions(path.join("cargo"), fs::Permissions::from_mode(0o755)).unwrap();
+    let others = std::env::var("PATH").unwrap();
+    sandbox.set("PATH", format!("{}:{others}", path.display()));
+    (sandbox, digest)
+}
+
+#[test]
+fn a_release_leaves_what_the_commands_typed_by_hand_leave() {
+    let (here, digest) = staged();
+    here.ok(["promote-to-production", "backend", "--digest", &digest]);
+    let by_hand = [
+        "imagedefinitions",
+        "backend",
+        "--environment",
+        "production",
+        "--by-digest",
+    ];
+    here.ok(by_hand);
+
+    let (there, same_digest) = staged();
+    assert_eq!(digest, same_digest);
+    let ran = there.ok([
+        "codebuild",
+        "run",
+        "backend/build/production/buildspec.yml",
+        "--env",
+        &format!("BACKEND_TESTED_DIGEST={digest}"),
+    ]);
+    assert_eq!(ran.stdout.lines().next(), Some(&*digest), "{}", ran.stderr);
+    let artifact = |file: &str| there.read(&format!("target/codebuild/artifacts/{file}"));
+    for file in ["imagedefinitions.json", "imageDetail.json"] {
+        let expected = here.record("production", "backend", file);
+        assert_eq!(there.record("production", "backend", file), expected);
+        assert_eq!(artifact(file), expected);
+    }
+    let without_time_and_build = |text: String| {
+        let mut record: Value = serde_json::from_str(&text).unwrap();
+        let record = record.as_object_mut().unwrap();
+        let by = record.remove("by").unwrap();
+        assert!(record.remove("time").is_some());
+        (record.clone(), by)
+    };
+    let (expected, _) =
+        without_time_and_build(here.record("production", "backend", "promotion.json"));
+    let (record, by) = without_time_and_build(artifact("promotion.json"));
+    assert_eq!(record, expected);
+    let name = "mynavi-sample-continuous-delivery:";
+    assert!(by.as_str().unwrap().starts_with(name), "{by}");
 }

@@ -83,6 +83,9 @@ fn a_release_gets_the_digest_and_the_tag_that_were_approved() {
     ] {
         assert!(pipeline.contains(line), "no {line} in:\n{pipeline}");
     }
+    let end_to_end = sandbox.read("backend-for-frontend/build/staging/buildspec_e2e.yml");
+    let line = "- cargo xtask e2e --url \"$SERVICE_DNS_STAGING/backend-for-frontend\"";
+    assert!(end_to_end.contains(line), "{end_to_end}");
     let environment = sandbox.read("build/environment.yaml");
     for line in [
         "Name: !Sub mynavi-sample-continuous-delivery-bff-${Environment}",
@@ -130,11 +133,10 @@ fn pages_are_tested_where_the_metadata_says() {
         "port = 8080\npages = false",
     );
     sandbox.ok(["generate"]);
-    assert!(
-        sandbox
-            .path("backend/build/staging/buildspec_e2e.yml")
-            .exists()
-    );
+    // It calls nobody: where it is itself is a parameter.
+    let end_to_end = sandbox.read("backend/build/staging/buildspec_e2e.yml");
+    let line = "- cargo xtask e2e --url \"$SERVICE_DNS_STAGING/backend\"";
+    assert!(end_to_end.contains(line), "{end_to_end}");
     assert!(
         !sandbox
             .path("backend-for-frontend/build/staging/buildspec_e2e.yml")
@@ -156,6 +158,14 @@ fn twenty_services_are_within_the_limits() {
         assert_eq!(actions, 2 * count + usize::from(count > 1) + approvals);
         assert!(approvals > 0 && actions <= 50);
         assert_eq!(release.matches("RunOrder: ").count(), 2 * count);
+        if count > 1 {
+            // The pages are found where what they call is.
+            let (last, before) = (many::name(count), many::name(count - 1));
+            let prefix = before.to_uppercase().replace('-', "_");
+            let line = format!("--url \"${prefix}_SERVICE_DNS_STAGING/{last}\"");
+            let file = format!("{last}/build/staging/buildspec_e2e.yml");
+            assert!(sandbox.read(&file).contains(&line), "no {line}");
+        }
         for part in pipeline.split("CustomData: >-").skip(1) {
             assert!(approval_length(part) <= 1000);
         }
@@ -163,9 +173,11 @@ fn twenty_services_are_within_the_limits() {
             let length = policy_length(&pipeline, policy);
             assert!(length <= POLICY_LENGTH, "{policy} {length} with {count}");
         }
-        // CloudFormation takes 500 resources and 200 parameters.
+        assert!(sandbox.json(0, &["lint"]).is_empty());
+        // CloudFormation takes 500 resources and a megabyte.
         for file in ["build/pipeline.yaml", "build/environment.yaml"] {
-            assert!(sandbox.read(file).matches("    Type: AWS::").count() <= 500);
+            let text = sandbox.read(file);
+            assert!(text.matches("    Type: AWS::").count() <= 500 && text.len() <= 1_000_000);
         }
     }
 }
@@ -197,10 +209,13 @@ fn policy_length(pipeline: &str, policy: &str) -> usize {
         .lines()
         .skip(1)
         .take_while(|line| line.starts_with("    "));
+    // A project is called after its name in the template and twelve characters.
+    let project = "arn:${AWS::Partition}:codebuild:${AWS::Region}:${AWS::AccountId}:project/";
     let length = |line: &str| {
         let line = line
             .trim()
-            .replace("!GetAtt ", &"p".repeat(90))
+            .replace("!GetAtt ", project)
+            .replace(".Arn", "-123456789012")
             .replace("${AWS::Partition}", "aws-us-gov")
             .replace("${AWS::Region}", "ap-northeast-1")
             .replace("${AWS::AccountId}", "123456789012");
@@ -218,4 +233,42 @@ fn more_than_twenty_services_are_refused() {
         &["21 services are too many", "hint: split the workspace"],
     );
     assert!(!sandbox.path("build/pipeline.yaml").exists());
+}
+
+#[test]
+fn names_that_aws_would_not_take_are_refused() {
+    let long = "a".repeat(58);
+    for (file, from, to, words) in [
+        (
+            "Cargo.toml",
+            "name = \"mynavi-sample-continuous-delivery\"",
+            &*format!("name = {long:?}"),
+            "has 58 characters, and may have 57",
+        ),
+        (
+            "backend-for-frontend/Cargo.toml",
+            "name = \"backend-for-frontend\"",
+            &format!("name = {:?}", &long[..41]),
+            "has 41 characters, and may have 40",
+        ),
+    ] {
+        let sandbox = Sandbox::new();
+        sandbox.edit(file, from, to);
+        sandbox.run(["generate"]).fails(4, &[words, "hint: "]);
+        assert!(!sandbox.path("build/pipeline.yaml").exists());
+    }
+    let sandbox = Sandbox::new();
+    for (file, name) in [("backend", "a-1"), ("backend-for-frontend", "a1")] {
+        let file = format!("{file}/Cargo.toml");
+        let text = sandbox.read(&file);
+        let old = text
+            .lines()
+            .find(|line| line.starts_with("name = "))
+            .unwrap();
+        let text = text.replace(old, &format!("name = {name:?}"));
+        sandbox.write(&file, text.replace("upstreams = [\"backend\"]", ""));
+    }
+    sandbox
+        .run(["generate"])
+        .fails(4, &["a-1 and a1 would be called the same in the templates"]);
 }

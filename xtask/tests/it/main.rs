@@ -12,6 +12,7 @@ mod architecture;
 mod build;
 mod codebuild;
 mod command_line;
+mod end_to_end;
 mod faults;
 mod generate;
 mod layout;

@@ -74,33 +74,70 @@ fn a_failure_puts_everything_back() {
             "FAILED  image",
         ),
     ] {
-        let sandbox = with_cargo(script);
-        sandbox.write("Cargo.lock", "version = 4\n");
-        let before = tree(sandbox.root());
-        let ran = sandbox.run(["onboard", "orders", "--upstream", "backend"]);
-        ran.fails(1, &[step, "everything was put back as it was"]);
-        is_as_before(&sandbox, &before);
+        for lock in [Some("version = 4\n"), None] {
+            let sandbox = with_cargo(script);
+            lock.inspect(|lock| sandbox.write("Cargo.lock", lock));
+            let before = tree(sandbox.root());
+            let ran = sandbox.run(["onboard", "orders", "--upstream", "backend"]);
+            ran.fails(1, &[step, "everything was put back as it was"]);
+            is_as_before(&sandbox, &before);
+        }
     }
 }
 
 #[test]
+fn what_cannot_be_written_puts_everything_back() {
+    let break_and_onboard = |prepare: &dyn Fn(&Sandbox), code: i32, words: &str| {
+        let sandbox = with_cargo("exit 1");
+        prepare(&sandbox);
+        let before = tree(sandbox.root());
+        let ran = sandbox.run(["onboard", "orders", "--upstream", "backend"]);
+        ran.fails(code, &[words, "everything was put back as it was"]);
+        is_as_before(&sandbox, &before);
+    };
+    // The crate is there by then, the generated files are not.
+    let no_file = |sandbox: &Sandbox| {
+        fs::remove_file(sandbox.path("build/pipeline.md")).unwrap();
+        fs::create_dir(sandbox.path("build/pipeline.md")).unwrap();
+    };
+    break_and_onboard(&no_file, 1, "pipeline.md");
+    let too_many = |sandbox: &Sandbox| {
+        let names: Vec<_> = (3..=20).map(|number| format!("service-{number}")).collect();
+        for name in &names {
+            let manifest = sandbox.read("backend/Cargo.toml");
+            sandbox.write(
+                &format!("{name}/Cargo.toml"),
+                manifest.replace("backend", name),
+            );
+        }
+        let members = format!("\"backend-for-frontend\", \"{}\"", names.join("\", \""));
+        sandbox.edit("Cargo.toml", "\"backend-for-frontend\"", &members);
+    };
+    break_and_onboard(&too_many, 4, "21 services are too many");
+}
+
+#[test]
 fn an_interrupt_puts_everything_back() {
-    let sandbox = with_cargo("echo started > target/started; exec sleep 600");
-    output_of(Command::new("mkfifo").arg(sandbox.path("target/started")));
-    let before = tree(sandbox.root());
-    let tool = sandbox
-        .command(["onboard", "orders"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // Blocks until Cargo is running.
-    assert_eq!(sandbox.read("target/started"), "started\n");
-    assert!(sandbox.path("orders/src/main.rs").exists());
-    output_of(Command::new("kill").args(["-INT", &tool.id().to_string()]));
-    let ran = Ran::from(tool.wait_with_output().unwrap());
-    ran.fails(130, &["everything was put back as it was", "interrupted"]);
-    is_as_before(&sandbox, &before);
+    for step in ["fmt", "test", "build"] {
+        let sandbox = with_cargo(&format!(
+            "test $1 = {step} || exit 0\necho started > target/started; exec sleep 600"
+        ));
+        output_of(Command::new("mkfifo").arg(sandbox.path("target/started")));
+        let before = tree(sandbox.root());
+        let tool = sandbox
+            .command(["onboard", "orders"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // Blocks until Cargo is running.
+        assert_eq!(sandbox.read("target/started"), "started\n");
+        assert!(sandbox.path("orders/src/main.rs").exists());
+        output_of(Command::new("kill").args(["-INT", &tool.id().to_string()]));
+        let ran = Ran::from(tool.wait_with_output().unwrap());
+        ran.fails(130, &["everything was put back as it was", "interrupted"]);
+        is_as_before(&sandbox, &before);
+    }
 }
 
 #[test]
@@ -148,22 +185,71 @@ fn a_new_service_needs_no_other_edit() {
 }
 
 #[test]
+fn a_service_may_call_one_that_was_added() {
+    let sandbox = onboarded(&["orders", "--upstream", "backend"]);
+    let copy = sandbox.path("target/copy");
+    let mut command = sandbox.command(["onboard", "payments", "--upstream", "orders"]);
+    let script =
+        "#!/bin/sh\ntest $1 = fmt && cp -r payments build/parameters.toml target\nexit 1\n";
+    sandbox.write("target/cargo", script);
+    fs::create_dir(copy.join("target")).unwrap();
+    Ran::from(command.current_dir(&copy).output().unwrap())
+        .fails(1, &["`cargo fmt --package payments` failed"]);
+    let config = sandbox.read("target/copy/target/payments/src/config.rs");
+    assert!(config.contains("\"ORDERS_SERVICE_DNS\""), "{config}");
+    let parameters = sandbox.read("target/copy/target/parameters.toml");
+    for name in [
+        "[ORDERS_SERVICE_DNS_STAGING]",
+        "[ORDERS_SERVICE_DNS_PRODUCTION]",
+    ] {
+        assert!(parameters.contains(name), "{parameters}");
+    }
+}
+
+#[test]
 fn names_are_checked_before_anything_is_written() {
     let sandbox = with_cargo("exit 1");
-    let before = tree(sandbox.root());
-    let runs: [(&[&str], i32, &str); 5] = [
-        (&["onboard", "backend"], 3, "the name \"backend\" is taken"),
-        (&["new", "bff"], 3, "the name \"bff\" is taken"),
-        (&["onboard", "build"], 3, "the name \"build\" is taken"),
-        (&["onboard", "Orders"], 2, "is no service's name"),
-        (
-            &["onboard", "orders", "--upstream", "backed"],
-            4,
-            "did you mean `backend`?",
+    let package = |name| format!("[[package]]\nname = \"{name}\"\nversion = \"1.0.0\"\n");
+    sandbox.write(
+        "Cargo.lock",
+        format!(
+            "version = 4\n\n{}{}",
+            package("tower"),
+            package("serde_json")
         ),
+    );
+    let old = sandbox.read("backend/Cargo.toml");
+    sandbox.write(
+        "old/Cargo.toml",
+        old.replace("\"backend\"", "\"back_end\"")
+            .replace("/backend", "/front"),
+    );
+    sandbox.edit("Cargo.toml", "[\"backend\"", "[\"old\", \"backend\"");
+    let before = tree(sandbox.root());
+    let long = "a".repeat(41);
+    let taken = [
+        "backend",
+        "bff",
+        "build",
+        "back-end",
+        "front",
+        "old",
+        "tower",
+        "serde-json",
     ];
-    for (arguments, code, words) in runs {
-        sandbox.run(arguments).fails(code, &[words]);
+    let by_rust = ["test", "core", "std", "async", "proc-macro", "target"];
+    for name in taken.into_iter().chain(by_rust) {
+        let words = format!("the name {name:?} is taken");
+        sandbox
+            .run(["onboard", name])
+            .fails(3, &[&words, "hint: choose another name"]);
     }
+    for name in ["Orders", "../x", "a b", "-x", "1x", "x-", "a--b", "", &long] {
+        let ran = sandbox.run(["new", "--", name]);
+        ran.fails(2, &["hint: "]);
+    }
+    sandbox
+        .run(["onboard", "orders", "--upstream", "backed"])
+        .fails(4, &["did you mean `backend`?"]);
     is_as_before(&sandbox, &before);
 }

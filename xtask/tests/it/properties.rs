@@ -172,7 +172,7 @@ proptest! {
         let file = folder.path().join("buildspec.yml");
         fs::write(&file, bytes).unwrap();
         let _ = Buildspec::read(&file, true);
-        let _ = lint(&workspace, &file);
+        let _ = lint(&workspace, std::slice::from_ref(&file));
     }
 
     #[test]

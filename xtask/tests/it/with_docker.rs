@@ -6,17 +6,7 @@ use std::process::Command;
 
 use crate::support::image::tar_of;
 use crate::support::registry::Registry;
-use crate::support::{SERVICES, Sandbox, built_image, output_of, tiny};
-
-/// The article's production buildspec of `backend`, its commands as printed.
-const ARTICLE: &str = r#"
-set -e
-docker login -u $DOCKER_USER -p $DOCKER_PASSWORD $DOCKER_REPO
-docker pull $IMAGE_REPO_NAME:$IMAGE_TAG_STAGING
-docker tag $IMAGE_REPO_NAME:$IMAGE_TAG_STAGING $IMAGE_REPO_NAME:$IMAGE_TAG
-docker push $IMAGE_REPO_NAME:$IMAGE_TAG
-printf '[{"name":"mynavi-sample-continuous-delivery-backend-production","imageUri":"%s"}]' $IMAGE_REPO_NAME:$IMAGE_TAG > imagedefinitions.json
-"#;
+use crate::support::{ARTICLE, SERVICES, Sandbox, built_image, output_of, tiny};
 
 /// What stands for the article's staging build: an image that Docker pushed.
 const STAGING: &str = r"
@@ -26,6 +16,15 @@ docker import image.tar $IMAGE_REPO_NAME:$IMAGE_TAG_STAGING
 docker push $IMAGE_REPO_NAME:$IMAGE_TAG_STAGING
 docker rmi $IMAGE_REPO_NAME:$IMAGE_TAG_STAGING
 ";
+
+/// What no image of today knows.
+const RUNTIME: &str = "  install:\n    runtime-versions:\n      docker: 18\n";
+
+/// The article's buildspec without some of its lines.
+fn article_without(lines: &str) -> String {
+    assert!(ARTICLE.contains(lines));
+    ARTICLE.replace(lines, "")
+}
 
 /// The client of the engine that `cargo xtask test` found or started.
 fn docker() -> Command {
@@ -178,37 +177,62 @@ fn the_articles_commands_and_ours_give_the_same() {
         .with("BACKEND_IMAGE_REPO_NAME", &repository)
         .with("DOCKER_REPO", registry.host())
         .with("DOCKER_USER", "tester")
-        .with("DOCKER_PASSWORD", "secret");
-    let bash = |script: &str| {
-        let mut bash = Command::new("bash");
-        bash.args(["-c", script])
-            .current_dir(sandbox.root())
-            .env("HOME", sandbox.root());
-        for (name, value) in [
-            ("DOCKER_USER", "tester"),
-            ("DOCKER_PASSWORD", "secret"),
-            ("DOCKER_REPO", &registry.host()),
-            ("IMAGE_REPO_NAME", &repository),
-            ("IMAGE_TAG_STAGING", "1.0.SNAPSHOT"),
-            ("IMAGE_TAG", "1.0.RELEASE"),
-        ] {
-            bash.env(name, value);
-        }
-        output_of(&mut bash)
-    };
+        .with("DOCKER_PASSWORD", "secret")
+        .with(
+            "DOCKER_HOST",
+            std::env::var("DOCKER_HOST").unwrap_or_default(),
+        );
     sandbox.write("image.tar", tar_of("article"));
-    bash(STAGING);
+    let mut staging = Command::new("bash");
+    staging
+        .args(["-c", STAGING])
+        .current_dir(sandbox.root())
+        .env("HOME", sandbox.path("home"))
+        .env("DOCKER_USER", "tester")
+        .env("DOCKER_PASSWORD", "secret")
+        .env("DOCKER_REPO", registry.host())
+        .env("IMAGE_REPO_NAME", &repository)
+        .env("IMAGE_TAG_STAGING", "1.0.SNAPSHOT");
+    output_of(&mut staging);
     let ours = sandbox.ok(["promote", "backend"]).line().to_owned();
     sandbox.ok(["imagedefinitions", "backend", "--environment", "production"]);
 
-    bash(ARTICLE);
+    sandbox.write("buildspec.yml", article_without(RUNTIME));
+    let phases = sandbox.json(0, &["codebuild", "run", "buildspec.yml"]);
+    let names: Vec<_> = phases.iter().map(|phase| &phase["phase"]).collect();
+    assert_eq!(names, ["pre_build", "build", "post_build"]);
     // The tag still points at our digest: the article pushed the very same manifest.
     assert_eq!(
         sandbox.one(0, &["promote", "backend", "--digest", &ours])["outcome"],
         "unchanged"
     );
+    let expected = sandbox.record("production", "backend", "imagedefinitions.json");
+    assert_eq!(sandbox.read("imagedefinitions.json"), expected);
     assert_eq!(
-        sandbox.read("imagedefinitions.json"),
-        sandbox.record("production", "backend", "imagedefinitions.json")
+        sandbox.read("target/codebuild/artifacts/imagedefinitions.json"),
+        expected
+    );
+}
+
+#[test]
+fn the_articles_buildspec_pushes_also_after_a_failed_build() {
+    let registry = Registry::open();
+    let mut sandbox = Sandbox::new();
+    sandbox.set("BACKEND_IMAGE_REPO_NAME", registry.repository("app"));
+    sandbox.set(
+        "DOCKER_HOST",
+        std::env::var("DOCKER_HOST").unwrap_or_default(),
+    );
+    let login = "      - docker login -u $DOCKER_USER -p $DOCKER_PASSWORD $DOCKER_REPO\n";
+    let text = article_without(RUNTIME);
+    sandbox.write("buildspec.yml", text.replace(login, ""));
+    let ran = sandbox.run(["codebuild", "run", "buildspec.yml"]);
+    // Nothing is in staging, so that the pull fails; the push is tried all the same.
+    ran.fails(
+        1,
+        &[
+            "`docker pull $IMAGE_REPO_NAME:$IMAGE_TAG_STAGING` failed in the phase build",
+            "`docker push $IMAGE_REPO_NAME:$IMAGE_TAG` failed in the phase post_build",
+        ],
     );
 }

@@ -1,6 +1,8 @@
 //! Parameters in Parameter Store: moto's server, and beside it an endpoint that
 //! refuses what moto accepts. All of these compile the AWS SDK at first.
 
+mod stacks;
+
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;

@@ -4,8 +4,9 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-use crate::delivery::yaml::{self, Node};
+use crate::delivery::yaml::{self, Document, Node};
 use crate::error::{Fault, Kind};
+use crate::files;
 
 /// The phases in their order.
 const PHASES: [&str; 4] = ["install", "pre_build", "build", "post_build"];
@@ -34,6 +35,15 @@ const EMULATED: [(&[&str], &[&str]); 4] = [
             "secondary-artifacts",
         ],
     ),
+];
+
+/// What is emulated of a secondary artifact.
+const EMULATED_IN_ARTIFACT: &[&str] = &[
+    "files",
+    "name",
+    "discard-paths",
+    "base-directory",
+    "exclude-paths",
 ];
 
 /// What is emulated of a phase.
@@ -100,14 +110,16 @@ impl Buildspec {
     /// # Errors
     /// A file that cannot be read, and keys that are not emulated.
     pub fn read(path: &Path, lenient: bool) -> Result<(Self, Vec<String>)> {
-        let text = yaml::text_of(path).with_context(|| {
+        let text = files::read_text(path).with_context(|| {
             Kind::Configuration.because(format!("{} cannot be read", path.display()))
         })?;
-        let node = yaml::read(&text).with_context(|| {
+        let document = yaml::read(&text).with_context(|| {
             Kind::Configuration.because(format!("{} is no YAML", path.display()))
         })?;
-        check_version(&node)?;
-        let ignored = not_emulated(&node);
+        let node = &document.root;
+        check_version(node)?;
+        check_keys_and_commands(&document, path)?;
+        let ignored = not_emulated(node);
         if !ignored.is_empty() && !lenient {
             let fault = format!("not emulated here: {}", ignored.join(", "));
             return Err(Kind::Configuration
@@ -115,7 +127,7 @@ impl Buildspec {
                 .hint("--lenient runs the buildspec without them")
                 .into());
         }
-        Ok((Self::of(&node)?, ignored))
+        Ok((Self::of(node)?, ignored))
     }
 
     fn of(node: &Node) -> Result<Self> {
@@ -131,7 +143,10 @@ impl Buildspec {
         });
         Ok(Self {
             shell: shell.to_owned(),
-            variables: variables(node),
+            variables: variables(node)
+                .into_iter()
+                .filter(|variable| !is_reserved(&variable.name))
+                .collect(),
             exported: texts(exported),
             phases: phases.collect(),
             artifacts: artifacts(node),
@@ -169,6 +184,40 @@ fn check_version(node: &Node) -> Result<(), Fault> {
     }
 }
 
+/// What ends a build before its first command: keys that stand twice, and commands
+/// that are no text, since `- echo a: b` is a mapping.
+fn check_keys_and_commands(document: &Document, path: &Path) -> Result<(), Fault> {
+    let place = |node: &Node| format!("{}:{}", path.display(), node.line);
+    if let Some(key) = document.repeated.first() {
+        let fault = format!(
+            "{}: the key {:?} is there twice",
+            place(key),
+            key.text().unwrap_or_default()
+        );
+        return Err(Kind::Configuration
+            .because(fault)
+            .hint("remove one of the two"));
+    }
+    let items = PHASES.iter().flat_map(|phase| {
+        let of = |kind| document.root.items_at(&["phases", phase, kind]);
+        of("commands").iter().chain(of("finally"))
+    });
+    match items.into_iter().find(|item| item.text().is_none()) {
+        Some(item) => {
+            let fault = format!("{}: the command is no text", place(item));
+            Err(Kind::Configuration
+                .because(fault)
+                .hint("put it in quotes: with a colon and a space in it, it is a mapping"))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Whether CodeBuild keeps the name of a variable for itself.
+fn is_reserved(name: &str) -> bool {
+    name.starts_with("CODEBUILD_") || name.starts_with("AWS_")
+}
+
 fn not_emulated(node: &Node) -> Vec<String> {
     let in_phases = PHASES.map(|phase| (vec!["phases", phase], &EMULATED_IN_PHASE[..]));
     let elsewhere = EMULATED.map(|(path, keys)| (path.to_vec(), keys));
@@ -184,6 +233,20 @@ fn not_emulated(node: &Node) -> Vec<String> {
                 .map(|rule| format!("phases.{phase}.on-failure: {rule}")),
         );
     }
+    for (name, _) in node.entries_at(&["artifacts", "secondary-artifacts"]) {
+        let path = [
+            "artifacts",
+            "secondary-artifacts",
+            name.text().unwrap_or_default(),
+        ];
+        ignored.extend(unknown(node, &path, EMULATED_IN_ARTIFACT));
+    }
+    let reserved = variables(node).into_iter().map(|variable| variable.name);
+    ignored.extend(
+        reserved
+            .filter(|name| is_reserved(name))
+            .map(|name| format!("the variable {name}, a name that CodeBuild keeps for itself")),
+    );
     ignored
 }
 
@@ -241,7 +304,7 @@ fn artifacts(node: &Node) -> Vec<Artifact> {
         base: node.text_at(&["base-directory"]).unwrap_or(".").to_owned(),
         files: texts(node.items_at(&["files"])),
         excluded: texts(node.items_at(&["exclude-paths"])),
-        flat: node.text_at(&["discard-paths"]) == Some("yes"),
+        flat: matches!(node.text_at(&["discard-paths"]), Some("yes" | "true")),
     };
     let primary = node
         .get("artifacts")

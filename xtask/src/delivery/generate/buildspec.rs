@@ -2,7 +2,8 @@
 //! (AWS CodeBuild User Guide, "Build specification reference for CodeBuild").
 
 use crate::delivery::template::fill;
-use crate::workspace::{Environment, Service};
+use crate::parameters::pages_parameter;
+use crate::workspace::{Environment, Service, Workspace};
 
 const STAGING: &str = include_str!("buildspec/staging.yml");
 const PRODUCTION: &str = include_str!("buildspec/production.yml");
@@ -58,9 +59,13 @@ pub(super) fn of_environment(service: &Service, environment: Environment) -> Str
 }
 
 /// Tests the pages of the deployed services in a browser.
-pub(super) fn end_to_end(service: &Service) -> String {
+pub(super) fn end_to_end(workspace: &Workspace, service: &Service) -> String {
     fill(
         END_TO_END,
-        &[("folder", &service.folder.display().to_string())],
+        &[
+            ("folder", &service.folder.display().to_string()),
+            ("parameter", &pages_parameter(workspace, service)),
+            ("context_path", &service.context_path),
+        ],
     )
 }

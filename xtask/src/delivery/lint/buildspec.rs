@@ -23,13 +23,26 @@ const ENV_KEYS: [&str; 6] = [
     "exported-variables",
     "git-credential-helper",
 ];
-const PHASE_KEYS: [&str; 5] = [
+const PHASE_KEYS: [&str; 4] = ["run-as", "on-failure", "commands", "finally"];
+/// The first phase alone chooses runtimes.
+const INSTALL_KEYS: [&str; 5] = [
     "run-as",
     "on-failure",
     "runtime-versions",
     "commands",
     "finally",
 ];
+const ARTIFACTS_KEYS: [&str; 8] = [
+    "files",
+    "name",
+    "discard-paths",
+    "base-directory",
+    "exclude-paths",
+    "enable-symlinks",
+    "s3-prefix",
+    "secondary-artifacts",
+];
+const CACHE_KEYS: [&str; 3] = ["key", "fallback-keys", "paths"];
 
 /// How the names of secrets end.
 const SECRET_ENDINGS: [&str; 6] = [
@@ -74,8 +87,17 @@ fn unknown_keys(buildspec: &Node) -> Vec<Finding> {
     };
     findings.extend(within("env", &ENV_KEYS));
     findings.extend(within("phases", &PHASES));
-    for (_, phase) in buildspec.entries_at(&["phases"]) {
-        findings.extend(unknown_in(phase, &PHASE_KEYS));
+    findings.extend(within("artifacts", &ARTIFACTS_KEYS));
+    findings.extend(within("cache", &CACHE_KEYS));
+    for (name, phase) in buildspec.entries_at(&["phases"]) {
+        let known = match name.text() {
+            Some("install") => &INSTALL_KEYS[..],
+            _ => &PHASE_KEYS,
+        };
+        findings.extend(unknown_in(phase, known));
+    }
+    for (_, artifact) in buildspec.entries_at(&["artifacts", "secondary-artifacts"]) {
+        findings.extend(unknown_in(artifact, &ARTIFACTS_KEYS));
     }
     findings
 }

@@ -5,7 +5,7 @@ use super::{Finding, Node};
 /// The findings in one command.
 pub(super) fn findings(command: &Node, containers: &[String]) -> Vec<Finding> {
     let Some(text) = command.text() else {
-        return Vec::new();
+        return vec![no_text(command)];
     };
     let rules = [
         password_argument(command, text),
@@ -27,12 +27,33 @@ pub(super) fn publishes(text: &str) -> bool {
 
 /// Whether these words stand next to each other.
 pub(super) fn has_words(text: &str, words: &[&str]) -> bool {
-    let all: Vec<_> = text.split_whitespace().collect();
-    all.windows(words.len()).any(|window| window == words)
+    let has = |part: &str| {
+        // A substitution begins with a command as well.
+        let all = part.split(|c: char| c.is_whitespace() || c == '(' || c == '`');
+        let all: Vec<_> = all.filter(|word| !word.is_empty()).collect();
+        all.windows(words.len()).any(|window| window == words)
+    };
+    parts(text).any(has)
+}
+
+/// The single commands of a text for the shell, roughly: quotes are not seen.
+fn parts(text: &str) -> impl Iterator<Item = &str> {
+    text.split(['\n', ';', '&', '|'])
+}
+
+/// `- echo a: b` is a mapping.
+fn no_text(command: &Node) -> Finding {
+    Finding::new(
+        command,
+        "no-command",
+        "the build ends before its first command: this item is no text, as with a colon and a space in it",
+        "put the command in quotes, or behind `- |` on a line of its own",
+    )
 }
 
 fn password_argument(command: &Node, text: &str) -> Option<Finding> {
-    let (_, arguments) = text.split_once("docker login")?;
+    let text = text.replace("\\\n", " ");
+    let (_, arguments) = parts(&text).find_map(|part| part.split_once("docker login"))?;
     let is_password = |word: &str| {
         word == "-p"
             || word == "--password"
@@ -51,12 +72,14 @@ fn password_argument(command: &Node, text: &str) -> Option<Finding> {
 
 /// `export X=$(…)` has the status of `export`.
 fn lost_status(command: &Node, text: &str) -> Option<Finding> {
-    let exports = |line: &str| {
-        let line = line.trim_start();
-        line.starts_with("export ")
-            && (line.contains("=$(") || line.contains("=\"$(") || line.contains("=`"))
+    let exports = |part: &str| {
+        let (word, rest) = part.trim_start().split_once(' ').unwrap_or_default();
+        ["export", "declare", "readonly", "local"].contains(&word)
+            && ["=$(", "=\"$(", "=`", "=\"`"]
+                .iter()
+                .any(|substitution| rest.contains(substitution))
     };
-    text.lines().any(exports).then(|| {
+    parts(text).any(exports).then(|| {
         Finding::new(
             command,
             "lost-status",
@@ -71,7 +94,10 @@ fn several_lines(command: &Node, text: &str) -> Option<Finding> {
         let line = line.trim();
         !line.is_empty() && !line.starts_with('#')
     });
-    let stops = text.contains("set -e") || text.contains("&& \\") || text.contains("\\\n");
+    // The lines of a here-document are no commands.
+    let stops = ["set -e", "&& \\", "\\\n", "<<"]
+        .iter()
+        .any(|word| text.contains(word));
     // An `if` or a loop is one command, however many lines it has.
     let compound = ["if ", "for ", "while ", "case "]
         .iter()
@@ -87,6 +113,7 @@ fn several_lines(command: &Node, text: &str) -> Option<Finding> {
 }
 
 fn unknown_container(command: &Node, text: &str, containers: &[String]) -> Option<Finding> {
+    let text = text.replace("\\\"", "\"");
     let (_, rest) = text.split_once("\"name\":")?;
     let name = rest.trim_start().strip_prefix('"')?.split('"').next()?;
     let is_literal = !name.contains(['$', '%']) && text.contains("imageUri");

@@ -1,9 +1,9 @@
 //! The rules of a pipeline as a whole.
 
-use std::path::Path;
+use std::sync::Arc;
 
 use super::action::provider;
-use super::{Finding, Node, action, read};
+use super::{Document, Finding, Linter, Node, action};
 
 /// How many stages a pipeline may have, and how many actions a stage.
 const MANY: usize = 50;
@@ -28,23 +28,23 @@ pub(super) fn resources<'a>(template: &'a Node, kind: &'a str) -> impl Iterator<
         .filter_map(|resource| resource.get("Properties"))
 }
 
-/// The findings in the pipelines of a template; buildspecs are looked up below `root`.
-pub(super) fn findings(template: &Node, root: &Path) -> Vec<Finding> {
+/// The findings in the pipelines of a template.
+pub(super) fn findings(template: &Node, linter: &Linter<'_>) -> Vec<Finding> {
     resources(template, "AWS::CodePipeline::Pipeline")
-        .flat_map(|properties| Pipeline::new(template, properties, root).findings())
+        .flat_map(|properties| Pipeline::new(template, properties, linter).findings())
         .collect()
 }
 
 struct Pipeline<'a> {
     template: &'a Node,
     properties: &'a Node,
-    root: &'a Path,
+    linter: &'a Linter<'a>,
     /// With the place in the order of execution: the stage and the `RunOrder`.
     actions: Vec<((usize, usize), &'a Node)>,
 }
 
 impl<'a> Pipeline<'a> {
-    fn new(template: &'a Node, properties: &'a Node, root: &'a Path) -> Self {
+    fn new(template: &'a Node, properties: &'a Node, linter: &'a Linter<'a>) -> Self {
         let stages = properties.items_at(&["Stages"]).iter().enumerate();
         let order = |action: &Node| {
             action
@@ -60,7 +60,7 @@ impl<'a> Pipeline<'a> {
             actions: actions.collect(),
             template,
             properties,
-            root,
+            linter,
         }
     }
 
@@ -236,7 +236,7 @@ impl<'a> Pipeline<'a> {
             "CodeStarSourceConnection" => SOURCE_VARIABLES.contains(&name),
             "CodeBuild" => match self.buildspec(action) {
                 Some(buildspec) => {
-                    let exported = buildspec.items_at(&["env", "exported-variables"]);
+                    let exported = buildspec.root.items_at(&["env", "exported-variables"]);
                     exported
                         .iter()
                         .any(|exported| exported.text() == Some(name))
@@ -248,11 +248,11 @@ impl<'a> Pipeline<'a> {
     }
 
     /// The buildspec of the action's project, where both are here.
-    fn buildspec(&self, action: &Node) -> Option<Node> {
+    fn buildspec(&self, action: &Node) -> Option<Arc<Document>> {
         let project = action.at(&["Configuration", "ProjectName"])?.resource()?;
         let project = self.template.at(&["Resources", project, "Properties"])?;
         let path = project.text_at(&["Source", "BuildSpec"])?;
-        read(&self.root.join(path)).ok()
+        self.linter.document(&self.linter.root.join(path)).ok()
     }
 }
 

@@ -2,12 +2,16 @@
 
 use super::Sandbox;
 
-/// A workspace with `count` services in a row: each calls the one before it.
+/// The name of one of the services, from 1.
+pub(crate) fn name(number: usize) -> String {
+    format!("a-service-whose-name-has-40-characters{number:02}")
+}
+
+/// A workspace with `count` services in a row: each calls the one before it. Their
+/// names are as long as they may be.
 pub(crate) fn workspace(count: usize) -> Sandbox {
     let sandbox = Sandbox::empty();
-    let names: Vec<_> = (1..=count)
-        .map(|number| format!("a-service-with-a-long-name-{number:02}"))
-        .collect();
+    let names: Vec<_> = (1..=count).map(name).collect();
     let members: Vec<_> = names.iter().map(|name| format!("{name:?}")).collect();
     sandbox.write(
         "Cargo.toml",

@@ -58,6 +58,9 @@ port = 8080
 context-path = "/backend-for-frontend"
 "#;
 
+/// The article's buildspec of `backend` for production, as printed.
+pub(crate) const ARTICLE: &str = include_str!("article.yml");
+
 const PARAMETERS: &str = include_str!("../../../../build/parameters.toml");
 
 /// A workspace in a temporary folder, in which the tool runs with an
@@ -244,6 +247,13 @@ pub(crate) fn python_tool(program: &str) -> Command {
         "{program} is missing: `cargo xtask setup` installs it"
     );
     Command::new(path)
+}
+
+/// The Python that a program from PyPI runs in, with all that it depends on.
+pub(crate) fn python_of(program: &str) -> Command {
+    let link = python_tool(program);
+    let program = fs::read_link(link.get_program()).unwrap();
+    Command::new(program.with_file_name("python3"))
 }
 
 /// The standard output of a program that must succeed.

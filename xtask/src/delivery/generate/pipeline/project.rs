@@ -3,6 +3,7 @@
 use super::{fill, logical_id};
 use crate::delivery::generate::buildspec;
 use crate::delivery::model::{Action, Step};
+use crate::parameters::pages_parameter;
 use crate::workspace::{Environment, Workspace};
 
 const PROJECT: &str = include_str!("project.yaml");
@@ -10,7 +11,7 @@ const PARAMETER: &str = include_str!("parameter.yaml");
 
 /// The project of a step, where CodeBuild does it.
 pub(super) fn of_step(workspace: &Workspace, step: Step<'_>) -> Option<String> {
-    let parameters: String = parameters(step)?
+    let parameters: String = parameters(workspace, step)?
         .iter()
         .map(|name| fill(PARAMETER, &[("parameter", name)]))
         .collect();
@@ -60,11 +61,11 @@ fn title(step: Step<'_>) -> String {
     }
 }
 
-fn parameters(step: Step<'_>) -> Option<Vec<String>> {
+fn parameters(workspace: &Workspace, step: Step<'_>) -> Option<Vec<String>> {
     match step {
         Step::Build(service) => Some(buildspec::parameters(service, Environment::Staging)),
         Step::Promote(service) => Some(buildspec::parameters(service, Environment::Production)),
-        Step::EndToEnd(_) => Some(vec!["SERVICE_DNS_STAGING".to_owned()]),
+        Step::EndToEnd(service) => Some(vec![pages_parameter(workspace, service)]),
         Step::Deploy(..) | Step::Approve(_) => None,
     }
 }

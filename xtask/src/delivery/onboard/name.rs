@@ -1,0 +1,158 @@
+//! What a new service may be called: a name goes into Rust, Cargo, parameters and AWS.
+
+use std::path::Path;
+
+use crate::delivery::{model, template};
+use crate::error::{Fault, Kind};
+use crate::workspace::{Service, Workspace};
+
+/// Words of Rust, which are no crate's name (The Rust Reference, "Keywords"); crates
+/// that Rust brings; and what Cargo refuses (`cargo new`).
+const TAKEN_BY_RUST: [&str; 62] = [
+    "abstract",
+    "alloc",
+    "as",
+    "async",
+    "await",
+    "become",
+    "box",
+    "break",
+    "build",
+    "const",
+    "continue",
+    "core",
+    "crate",
+    "deps",
+    "do",
+    "dyn",
+    "else",
+    "enum",
+    "examples",
+    "extern",
+    "false",
+    "final",
+    "fn",
+    "for",
+    "gen",
+    "if",
+    "impl",
+    "in",
+    "incremental",
+    "let",
+    "loop",
+    "macro",
+    "match",
+    "mod",
+    "move",
+    "mut",
+    "override",
+    "priv",
+    "proc-macro",
+    "pub",
+    "ref",
+    "return",
+    "self",
+    "static",
+    "std",
+    "struct",
+    "super",
+    "target",
+    "test",
+    "tests",
+    "trait",
+    "true",
+    "try",
+    "type",
+    "typeof",
+    "unsafe",
+    "unsized",
+    "use",
+    "virtual",
+    "where",
+    "while",
+    "yield",
+];
+
+/// Checks the name before anything is written.
+///
+/// # Errors
+/// A name that is malformed or taken.
+pub(super) fn check(workspace: &Workspace, package: &str) -> Result<(), Fault> {
+    is_well_formed(package)?;
+    let taken = |by: String| {
+        let fault = format!("the name {package:?} is taken: {by}");
+        Err(Kind::Refused.because(fault).hint("choose another name"))
+    };
+    if TAKEN_BY_RUST.contains(&package) {
+        return taken("Rust or Cargo has it".to_owned());
+    }
+    if workspace.packages.iter().any(|other| other == package) {
+        return taken("a package of this workspace has it".to_owned());
+    }
+    let services = workspace.services.iter();
+    if let Some(other) = services.clone().find(|other| clashes(other, package)) {
+        return taken(format!(
+            "the service {} goes by it, or something of it would be called the same",
+            other.package
+        ));
+    }
+    if is_dependency(&workspace.root, package) {
+        return taken(
+            "a dependency in Cargo.lock has it, and Cargo could not tell them apart".to_owned(),
+        );
+    }
+    if workspace.root.join(package).exists() {
+        return taken("a folder or file of this workspace has it".to_owned());
+    }
+    Ok(())
+}
+
+fn is_well_formed(package: &str) -> Result<(), Fault> {
+    let letters = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let well_formed = package.starts_with(|c: char| c.is_ascii_lowercase())
+        && package.chars().all(letters)
+        && !package.ends_with('-')
+        && !package.contains("--");
+    if !well_formed {
+        let fault = format!("the name {package:?} is no service's name");
+        return Err(Kind::Usage
+            .because(fault)
+            .hint("a name has small letters, digits and single '-', and begins with a letter"));
+    }
+    if package.len() > model::NAME_LENGTH {
+        let fault = format!(
+            "the name {package:?} has {} characters, and may have {}",
+            package.len(),
+            model::NAME_LENGTH
+        );
+        return Err(Kind::Usage
+            .because(fault)
+            .hint("what AWS calls after a service would pass its limits; choose a shorter name"));
+    }
+    Ok(())
+}
+
+/// Whether a service is called so, or its parameters, its resources in the
+/// templates or its paths would be.
+fn clashes(service: &Service, package: &str) -> bool {
+    service.is_called(package)
+        || folded(&service.package) == folded(package)
+        || template::logical_id(&service.package) == template::logical_id(package)
+        || service.context_path.strip_prefix('/') == Some(package)
+}
+
+/// A name as parameters and crates have it.
+fn folded(name: &str) -> String {
+    name.to_ascii_lowercase().replace('-', "_")
+}
+
+/// Whether Cargo.lock has a package whose crate is called the same.
+fn is_dependency(root: &Path, package: &str) -> bool {
+    // Without that file there are no dependencies to know of.
+    let lock = std::fs::read_to_string(root.join("Cargo.lock")).unwrap_or_default();
+    let names = lock.lines().filter_map(|line| {
+        let name = line.strip_prefix("name = \"")?;
+        name.strip_suffix('"')
+    });
+    names.map(folded).any(|name| name == folded(package))
+}
