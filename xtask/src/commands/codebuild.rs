@@ -189,7 +189,13 @@ fn report(outcome: &Outcome, buildspec: &Path) -> Report {
 }
 
 fn fault(phase: &Phase, buildspec: &Path) -> Option<Fault> {
-    let failed = phase.failed.as_ref()?;
+    if phase.succeeded {
+        return None;
+    }
+    let Some(failed) = &phase.failed else {
+        let fault = format!("the shell ended in the phase {}", phase.phase);
+        return Some(Kind::Failed.because(fault));
+    };
     Some(Kind::Failed.because(format!(
         "{}:{}: `{}` failed in the phase {} with status {}",
         buildspec.display(),

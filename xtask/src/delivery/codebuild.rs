@@ -9,6 +9,7 @@ mod specification;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -74,7 +75,7 @@ pub fn run(buildspec: &Buildspec, build: &Build<'_>) -> Result<Outcome> {
     crate::files::remove_folder(build.folder)?;
     let script = script::write(buildspec, build.folder)?;
     let line = CommandLine::new(buildspec.shell.clone()).arg(&script.path);
-    process::watch(&line, build.source, |shell| {
+    let ended = process::watch(&line, build.source, |shell| {
         let shell = process::without_cargo_variables(shell).stdin_null();
         let shell = if build.quiet {
             shell.stdout_to_stderr()
@@ -84,7 +85,10 @@ pub fn run(buildspec: &Buildspec, build: &Build<'_>) -> Result<Outcome> {
         let variables = build.variables.iter();
         variables.fold(shell, |shell, (name, value)| shell.env(name, value))
     })?;
-    let phases = script.phases(buildspec)?;
+    // As a shell tells of a child that a signal ended.
+    let signal = ended.status.signal().map(|signal| 128 + signal);
+    let status = ended.status.code().or(signal).unwrap_or(1);
+    let phases = script.phases(buildspec, status)?;
     let succeeded = phases.iter().all(|phase| phase.succeeded);
     // Also a failed build leaves its artifacts, if it came to `build` at all.
     let came_to_build = phases.iter().any(|phase| phase.phase == "build");

@@ -67,6 +67,25 @@ fn the_first_failing_command_ends_its_phase_and_is_named() {
 }
 
 #[test]
+fn a_shell_that_dies_is_no_success() {
+    for (shell, command, status) in [
+        ("bash", "kill -9 $$", 137),
+        ("sh", "kill -9 $$", 137),
+        ("bash", "exec false", 1),
+        ("sh", "exec true", 0),
+        ("bash", "trap - EXIT; exit 3", 3),
+    ] {
+        let sandbox = buildspec(&format!(
+            "env: {{shell: {shell}}}\nphases:\n  build:\n    commands: [echo one, '{command}', echo two]\n"
+        ));
+        let words = format!("`{command}` failed in the phase build with status {status}");
+        let ran = run(&sandbox);
+        ran.fails(1, &[&words]);
+        assert_eq!(ran.stdout, "one\n");
+    }
+}
+
+#[test]
 fn a_command_that_ends_the_shell_fails_its_phase() {
     for shell in ["bash", "sh"] {
         let sandbox = buildspec(&format!(

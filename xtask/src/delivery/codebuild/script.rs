@@ -2,7 +2,8 @@
 //!
 //! Each command is a file that the shell reads in, so that variables, functions and
 //! the current folder last from one to the next. The steps are numbered: a command
-//! that ends the shell with `exit` fails its phase, and the next step goes on.
+//! that ends the shell with `exit` fails its phase, and the next step goes on. A shell
+//! that dies never says that it is over.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -83,7 +84,7 @@ fn step(phase: usize, index: usize, always: bool, path: &Path) -> String {
     };
     let path = quoted(path);
     format!(
-        "if test {condition}; then __now='{phase} {index}'; . {path}; __status=$?; test $__status = 0 || __fail $__status; fi"
+        "if test {condition}; then __now='{phase} {index}'; __log at $__now; . {path}; __status=$?; test $__status = 0 || __fail $__status; fi"
     )
 }
 
@@ -104,7 +105,7 @@ impl Script {
         );
         let log = self.log().display().to_string().replace('\'', r"'\''");
         let begin = BEGIN.replace("@loop", &loops).replace("@log", &log);
-        format!("{begin}{loops}\ntrap - EXIT\nexit 0\n")
+        format!("{begin}{loops}\ntrap - EXIT\n__log over\n")
     }
 
     fn export(&self, name: &str) -> String {
@@ -117,11 +118,12 @@ impl Script {
         self.folder.join("log")
     }
 
-    /// What the phases came to.
-    pub(super) fn phases(&self, buildspec: &Buildspec) -> Result<Vec<Phase>> {
+    /// What the phases came to. Where the shell died, which ended with `status`, the
+    /// command that it was at has failed.
+    pub(super) fn phases(&self, buildspec: &Buildspec, status: i32) -> Result<Vec<Phase>> {
         let mut names = buildspec.phases.iter();
         let mut phases: Vec<Phase> = Vec::new();
-        let mut began = 0.0;
+        let (mut began, mut at, mut over) = (0.0, None, false);
         for line in read(&self.log()).unwrap_or_default().lines() {
             let words: Vec<_> = line.split(' ').collect();
             let time = seconds(words.first().copied())?;
@@ -131,13 +133,20 @@ impl Script {
                     let name = names.next().context("a phase began that is not there")?;
                     phases.push(begun(name));
                 }
+                (Some("at"), Some(_)) => at = failure(buildspec, &words[2..], Some(status)),
                 (Some("end"), Some(phase)) => phase.seconds = time - began,
+                (Some("over"), _) => over = true,
                 (Some("failed"), Some(phase)) => {
                     phase.succeeded = false;
-                    phase.failed = phase.failed.take().or(failure(buildspec, &words[2..]));
+                    let failed = phase.failed.take();
+                    phase.failed = failed.or(failure(buildspec, &words[2..], None));
                 }
                 _ => {}
             }
+        }
+        if let (false, Some(phase)) = (over, phases.last_mut()) {
+            phase.succeeded = false;
+            phase.failed = phase.failed.take().or(at);
         }
         Ok(phases)
     }
@@ -174,14 +183,17 @@ fn seconds(word: Option<&str>) -> Result<f64> {
         .with_context(|| format!("the shell's time {word:?} is no number"))
 }
 
-/// The command of `PHASE INDEX STATUS`.
-fn failure(buildspec: &Buildspec, words: &[&str]) -> Option<Failure> {
+/// The command of `PHASE INDEX STATUS`, or of `PHASE INDEX` with a status that is known.
+fn failure(buildspec: &Buildspec, words: &[&str], status: Option<i32>) -> Option<Failure> {
     let number = |index: usize| words.get(index)?.parse::<usize>().ok();
     let phase = buildspec.phases.get(number(0)?)?;
     let (_, command) = commands(phase).nth(number(1)?)?;
     Some(Failure {
         command: command.text.trim_end().to_owned(),
         line: command.line,
-        status: words.get(2)?.parse().ok()?,
+        status: match status {
+            Some(status) => status,
+            None => words.get(2)?.parse().ok()?,
+        },
     })
 }
