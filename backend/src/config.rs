@@ -51,13 +51,46 @@ impl FromStr for DatabaseUrl {
         match url.split_once(':').ok_or(UnsupportedDatabase)? {
             ("sqlite", ":memory:") => Ok(Self::SqliteInMemory),
             ("sqlite", path) if !path.is_empty() => Ok(Self::SqliteFile(format!("file:{path}"))),
-            ("postgres" | "postgresql", _) => url
+            ("postgres" | "postgresql", _) if has_known_options(url) => url
                 .parse()
                 .map(|options| Self::Postgres(Box::new(options)))
                 .map_err(|_| UnsupportedDatabase),
             _ => Err(UnsupportedDatabase),
         }
     }
+}
+
+/// What may stand behind the question mark of a PostgreSQL URL, as its driver reads it.
+const POSTGRES_OPTIONS: [&str; 18] = [
+    "application_name",
+    "dbname",
+    "host",
+    "hostaddr",
+    "options",
+    "password",
+    "port",
+    "ssl-ca",
+    "ssl-cert",
+    "ssl-key",
+    "ssl-mode",
+    "ssl-root-cert",
+    "sslcert",
+    "sslkey",
+    "sslmode",
+    "sslrootcert",
+    "statement-cache-capacity",
+    "user",
+];
+
+/// The driver would log any other one with its value, which may be a mistyped password.
+fn has_known_options(url: &str) -> bool {
+    let (_, options) = url.split_once('?').unwrap_or_default();
+    let options = options.split('#').next().unwrap_or_default();
+    let mut names = options.split('&').filter(|option| !option.is_empty());
+    names.all(|option| {
+        let name = option.split('=').next().unwrap_or_default();
+        POSTGRES_OPTIONS.contains(&name) || name.starts_with("options[")
+    })
 }
 
 /// The URL is malformed, or names a kind of database that is not supported.

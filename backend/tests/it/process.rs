@@ -242,6 +242,11 @@ fn wrong_configuration_names_its_variable_and_not_its_value() {
         ("SAMPLE_DATA", "yes"),
         ("DATABASE_URL", "mysql://user:secret@host/database"),
         ("DATABASE_URL", "postgres://user:secret@host:port/database"),
+        // The driver itself would only log what it does not know.
+        (
+            "DATABASE_URL",
+            "postgres://user@host/database?pasword=secret",
+        ),
         ("DATABASE_URL", "secret"),
     ] {
         let output = command(&[(variable, value)]).output().unwrap();

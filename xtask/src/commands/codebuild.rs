@@ -57,6 +57,7 @@ impl CodeBuild {
         for key in &ignored {
             console::warn(format_args!("{key} is not emulated and left out"));
         }
+        refuse_exported_secrets(context, &specification)?;
         let mut variables = of_codebuild(context, &buildspec);
         variables.extend(of_buildspec(context, &specification, &env)?);
         variables.extend(env);
@@ -109,6 +110,30 @@ fn of_codebuild(context: &Context, buildspec: &Path) -> Vec<(String, String)> {
     variables
         .map(|(name, value)| (name.to_owned(), value))
         .collect()
+}
+
+/// What is exported is shown here, in the console, and to every later action.
+fn refuse_exported_secrets(context: &Context, buildspec: &Buildspec) -> Result<(), Fault> {
+    let is_secret = |name: &&String| context.parameters.catalogue().is_secret(name);
+    let parameter = |variable: &Variable| match &variable.source {
+        Source::Parameter(parameter) => parameter.clone(),
+        Source::Value(_) => variable.name.clone(),
+    };
+    let exported = buildspec.exported.iter().find(|exported| {
+        let mut variables = buildspec.variables.iter();
+        let variable = variables.find(|variable| variable.name == **exported);
+        is_secret(exported)
+            || variable
+                .map(parameter)
+                .as_ref()
+                .is_some_and(|name| is_secret(&name))
+    });
+    match exported {
+        Some(name) => Err(Kind::Refused
+            .because(format!("the buildspec exports {name}, a secret, which everybody would see"))
+            .hint("take it out of env.exported-variables; an action that needs it reads it from Parameter Store")),
+        None => Ok(()),
+    }
 }
 
 /// The variables of `env`, without those that are given at the start.

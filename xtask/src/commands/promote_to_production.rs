@@ -47,7 +47,9 @@ impl PromoteToProduction {
             .into_iter()
             .map(|service| Order {
                 service,
-                digest: self.digest,
+                digest: self
+                    .digest
+                    .map(|digest| (digest, "as the command line says")),
                 expect: self.expect,
             })
             .collect();
@@ -58,8 +60,8 @@ impl PromoteToProduction {
 /// What is asked for one service.
 pub(super) struct Order<'a> {
     pub(super) service: &'a Service,
-    /// The digest that was tested, where the caller knows it.
-    pub(super) digest: Option<Digest>,
+    /// The digest that was tested, where the caller knows it, and how.
+    pub(super) digest: Option<(Digest, &'static str)>,
     pub(super) expect: Option<Expectation>,
 }
 
@@ -291,9 +293,9 @@ fn make_plan(context: &Context, order: &Order<'_>, candidate: &Candidate) -> Res
 fn tested_digest(context: &Context, order: &Order<'_>, place: &Place<'_>) -> Result<Digest> {
     let service = order.service;
     let parameter = service.tested_digest_parameter();
-    if let Some(digest) = order.digest {
+    if let Some((digest, known)) = order.digest {
         console::note(format_args!(
-            "{}: promoting {digest}, as the command line says",
+            "{}: promoting {digest}, {known}",
             service.package
         ));
         return Ok(digest);

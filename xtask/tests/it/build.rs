@@ -175,7 +175,7 @@ fn a_target_that_the_toolchain_lacks_is_answered_with_the_command_to_type() {
 
 #[test]
 fn the_pipeline_runs_from_source_to_image_definitions() {
-    let sandbox = tiny::workspace();
+    let mut sandbox = tiny::workspace();
     let ran = sandbox.ok(["pipeline", "run", "--yes"]);
     let stages: Vec<_> = ran
         .stdout
@@ -196,6 +196,18 @@ fn the_pipeline_runs_from_source_to_image_definitions() {
     let objects = sandbox.json(0, &["pipeline", "run", "--from", "release"]);
     assert_eq!(objects.len(), 1);
     assert_eq!(objects[0]["services"][0]["digest"].as_str(), Some(&*digest));
+    // A build of AWS is told what was tested, or releases nothing.
+    sandbox.set("CODEBUILD_BUILD_ID", "delivery:1");
+    sandbox
+        .run([
+            "--parameters",
+            "local",
+            "pipeline",
+            "run",
+            "--from",
+            "release",
+        ])
+        .fails(4, &["TINY_TESTED_DIGEST"]);
 }
 
 #[test]

@@ -67,6 +67,18 @@ fn the_first_failing_command_ends_its_phase_and_is_named() {
 }
 
 #[test]
+fn a_secret_is_not_exported() {
+    let mut sandbox = buildspec(
+        "env:\n  parameter-store: {PASS: DOCKER_PASSWORD}\n  exported-variables: [PASS]\nphases: {build: {commands: [echo one]}}\n",
+    );
+    sandbox.set("DOCKER_PASSWORD", "canary");
+    let ran = run(&sandbox);
+    ran.fails(3, &["exports PASS, a secret"]);
+    assert!(!format!("{ran:?}").contains("canary"));
+    assert_eq!(ran.stdout, "");
+}
+
+#[test]
 fn a_shell_that_dies_is_no_success() {
     for (shell, command, status) in [
         ("bash", "kill -9 $$", 137),

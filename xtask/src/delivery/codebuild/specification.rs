@@ -55,7 +55,8 @@ pub struct Buildspec {
     pub(super) shell: String,
     /// The variables of `env`, in their order.
     pub variables: Vec<Variable>,
-    pub(super) exported: Vec<String>,
+    /// The names of the variables that later actions are told.
+    pub exported: Vec<String>,
     pub(super) phases: Vec<PhaseSpecification>,
     pub(super) artifacts: Vec<Artifact>,
 }
