@@ -4,10 +4,11 @@ use backend_api::Language;
 use maud::{DOCTYPE, Markup, html};
 
 use crate::app::BASE;
+use crate::assets;
 
 /// A whole page.
 pub(super) fn page(language: Language, title: &str, content: &Markup) -> Markup {
-    let version = env!("CARGO_PKG_VERSION");
+    let mark = format!("{:x}", assets::MARK);
     html! {
         (DOCTYPE)
         html lang=(language.tag()) {
@@ -16,8 +17,8 @@ pub(super) fn page(language: Language, title: &str, content: &Markup) -> Markup 
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 title { (title) }
                 link rel="icon" href="data:,";
-                link rel="stylesheet" href={ (BASE) "/assets/style.css?" (version) };
-                script src={ (BASE) "/assets/portal.js?" (version) } defer {}
+                link rel="stylesheet" href={ (BASE) "/assets/style.css?" (mark) };
+                script src={ (BASE) "/assets/portal.js?" (mark) } defer {}
             }
             body {
                 a.skip href="#main" { (language.choose("Skip to the content", "本文へスキップ")) }

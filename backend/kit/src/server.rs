@@ -40,7 +40,9 @@ impl Listen {
 /// Serves until SIGTERM or SIGINT, then lets the running requests end; a second signal does not wait for them.
 pub async fn serve(listen: Listen, app: Router) -> io::Result<()> {
     let mut signals = Signals::new()?;
-    let listener = TcpListener::bind(listen.0).await?;
+    let listener = TcpListener::bind(listen.0).await.map_err(|error| {
+        io::Error::new(error.kind(), format!("listening at {}: {error}", listen.0))
+    })?;
     tracing::info!(address = %listener.local_addr()?, "listening");
     let connections = accept_until(signals.next(), listener, app).await;
     tracing::info!("stopping");

@@ -88,8 +88,10 @@ fn push(context: &Context, service: &Service) -> Result<Pushed> {
     let outcome = if is_there && repository.check_whole(&manifest).is_ok() {
         Outcome::Unchanged
     } else {
+        // A tag that would be too long is told before anything is moved.
+        let of_commit = commit_tag(&tag, &manifest)?;
         copy_image(&layout, &*repository, &manifest)?;
-        if let Some(tag) = commit_tag(&tag, &manifest)? {
+        if let Some(tag) = of_commit {
             repository.put_manifest(&Target::Tag(tag), &manifest)?;
         }
         repository.put_manifest(&Target::Tag(tag.clone()), &manifest)?;
