@@ -39,13 +39,7 @@ impl FolderLock {
         wait: fn(&File) -> std::io::Result<()>,
     ) -> Result<Self> {
         let locking = || format!("locking {}", folder.display());
-        let mut options = OpenOptions::new();
-        let file = options
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(folder.join(".lock"))
-            .with_context(locking)?;
+        let file = open_lock(&folder.join(".lock")).with_context(locking)?;
         if attempt(&file).is_err() {
             console::note(format_args!(
                 "waiting for another command that uses {}",
@@ -62,6 +56,12 @@ impl FolderLock {
     pub fn write(&self, path: &Path, bytes: &[u8]) -> Result<()> {
         replace(path, &beside(path, "partial"), bytes)
     }
+}
+
+/// A lock that somebody else has made may be read only: that suffices.
+fn open_lock(path: &Path) -> std::io::Result<File> {
+    let mut options = OpenOptions::new();
+    File::open(path).or_else(|_| options.create(true).truncate(false).write(true).open(path))
 }
 
 /// Puts `bytes` at `path`, whole or not at all, under the lock of its folder: one of

@@ -1,9 +1,12 @@
+mod figures;
 mod load;
+mod promotion;
 mod services;
 
 use anyhow::Result;
 
 use super::{Context, Report};
+use promotion::Promotion;
 use services::Services;
 
 /// Measure; nothing is judged
@@ -13,12 +16,18 @@ pub enum Bench {
     ///
     /// Starts them from the images that were built last and loads them with `wrk`.
     Services(Services),
+    /// Measure promotions: requests, time, memory
+    ///
+    /// One service and many, in a registry that is started for it (`docker-registry`)
+    /// and that lets every request wait on its way.
+    Promotion(Promotion),
 }
 
 impl Bench {
     pub(crate) fn run(self, context: &Context) -> Result<Report> {
         match self {
             Self::Services(command) => command.run(context),
+            Self::Promotion(command) => command.run(context),
         }
     }
 }

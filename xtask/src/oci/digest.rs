@@ -33,6 +33,16 @@ impl Digest {
                 hex
             })
     }
+
+    /// Whether `text`, which should name the same content, names other content. A
+    /// digest of another algorithm says nothing.
+    pub fn is_denied_by(&self, text: &str) -> bool {
+        let other_algorithm = text.split_once(':').is_some_and(|(algorithm, encoded)| {
+            let letters = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+            algorithm != "sha256" && !encoded.is_empty() && algorithm.chars().all(letters)
+        });
+        !other_algorithm && text != self.to_string()
+    }
 }
 
 impl fmt::Display for Digest {
@@ -128,6 +138,17 @@ mod tests {
     fn a_digest_reads_back_what_it_writes() {
         assert_eq!(Digest::of(b"").to_string(), EMPTY);
         assert_eq!(EMPTY.parse::<Digest>().unwrap(), Digest::of(b""));
+    }
+
+    #[test]
+    fn only_a_digest_of_the_same_algorithm_denies_another() {
+        let digest = Digest::of(b"");
+        for text in ["", "sha256:00", "nothing", ":", &EMPTY.to_uppercase()] {
+            assert!(digest.is_denied_by(text), "{text:?}");
+        }
+        for text in [EMPTY, "sha512:cf83e1357eefb8bd"] {
+            assert!(!digest.is_denied_by(text), "{text:?}");
+        }
     }
 
     #[test]

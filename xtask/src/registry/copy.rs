@@ -1,5 +1,6 @@
 //! An image from one repository into another, with everything that belongs to it.
 
+use std::collections::HashSet;
 use std::io::Read;
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::thread::{self, Scope};
@@ -16,6 +17,9 @@ use crate::parallel::{self, Gate};
 /// requests that one host is sent at once, for reading and for writing: with
 /// more of them readers could take all places and wait for their writers.
 const BLOBS_AT_ONCE: usize = 4;
+
+/// How many indexes may lie in each other: an index of indexes is all that anybody has.
+const MAX_DEPTH: usize = 8;
 
 static MOVING: LazyLock<Gate> = LazyLock::new(|| Gate::new(BLOBS_AT_ONCE));
 
@@ -35,30 +39,57 @@ pub fn copy_image(
     target: &dyn Repository,
     manifest: &Manifest,
 ) -> Result<Copied> {
-    let copied = Mutex::new(Copied::default());
-    copy_content(source, target, manifest, &copied)?;
-    Ok(*copied.lock().unwrap_or_else(PoisonError::into_inner))
+    let mut copying = Copying {
+        source,
+        target,
+        copied: Mutex::default(),
+        done: HashSet::new(),
+    };
+    copying.content(manifest, 0)?;
+    let copied = copying.copied.into_inner();
+    Ok(copied.unwrap_or_else(PoisonError::into_inner))
 }
 
-fn copy_content(
-    source: &dyn Repository,
-    target: &dyn Repository,
-    manifest: &Manifest,
-    copied: &Mutex<Copied>,
-) -> Result<()> {
-    match manifest.content() {
-        Refers::Image { blobs } => {
-            let blobs: Vec<_> = blobs.iter().filter(|blob| !blob.is_foreign()).collect();
-            let results = parallel::map(&blobs, BLOBS_AT_ONCE, |blob| {
-                copy_blob(source, target, blob, copied)
-            });
-            results.into_iter().collect()
+/// A copy on its way.
+struct Copying<'a> {
+    source: &'a dyn Repository,
+    target: &'a dyn Repository,
+    copied: Mutex<Copied>,
+    /// The manifests that are there: several indexes may list the same one.
+    done: HashSet<Digest>,
+}
+
+impl Copying<'_> {
+    fn content(&mut self, manifest: &Manifest, depth: usize) -> Result<()> {
+        match manifest.content() {
+            Refers::Image { blobs } => {
+                let blobs: Vec<_> = blobs.iter().filter(|blob| !blob.is_foreign()).collect();
+                let results = parallel::map(&blobs, BLOBS_AT_ONCE, |blob| {
+                    copy_blob(self.source, self.target, blob, &self.copied)
+                });
+                results.into_iter().collect()
+            }
+            Refers::Index { manifests } => manifests
+                .iter()
+                .try_for_each(|child| self.child(&child.digest, depth + 1)),
         }
-        Refers::Index { manifests } => manifests.iter().try_for_each(|child| {
-            let child = require_manifest(source, &child.digest)?;
-            copy_content(source, target, &child, copied)?;
-            target.put_manifest(&Target::Digest(child.digest()), &child)
-        }),
+    }
+
+    fn child(&mut self, digest: &Digest, depth: usize) -> Result<()> {
+        if depth > MAX_DEPTH {
+            let what = self.source.name().at(digest);
+            let fault = format!("{what} lies in more than {MAX_DEPTH} indexes");
+            return Err(Kind::Failed.because(fault).into());
+        }
+        if self.done.contains(digest) {
+            return Ok(());
+        }
+        let child = require_manifest(self.source, digest)?;
+        self.content(&child, depth)?;
+        self.target
+            .put_manifest(&Target::Digest(child.digest()), &child)?;
+        self.done.insert(*digest);
+        Ok(())
     }
 }
 

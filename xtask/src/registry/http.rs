@@ -146,7 +146,7 @@ impl HttpRepository {
             return Err(PutFailure::Refused(answer.status, body));
         }
         match answer.header(CONTENT_DIGEST) {
-            Some(digest) if digest != manifest.digest().to_string() => {
+            Some(digest) if manifest.digest().is_denied_by(digest) => {
                 let fault = format!(
                     "{} was sent, the registry says that it stored {digest:?}",
                     manifest.digest()

@@ -360,7 +360,11 @@ impl Repository for Layout {
         let list = index.resolve(&referrers::tag(subject)?);
         let list = list.map(|digest| self.manifest(&digest)).transpose()?;
         let mut referrers = referrers::listed(list.flatten().as_ref());
-        for descriptor in index.manifests {
+        // A layout may list what is no manifest at all (image specification, "index.json").
+        let manifests = index.manifests.into_iter();
+        for descriptor in
+            manifests.filter(|entry| MediaType::from_name(&entry.media_type).is_some())
+        {
             let manifest = self.manifest(&descriptor.digest)?;
             if manifest.is_some_and(|manifest| manifest.subject() == Some(*subject)) {
                 referrers.push(descriptor);

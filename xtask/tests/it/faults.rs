@@ -4,6 +4,7 @@ mod cells;
 mod copies;
 mod kills;
 mod matrix;
+mod oddities;
 mod paging;
 mod races;
 mod rollbacks;

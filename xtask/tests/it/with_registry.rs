@@ -369,3 +369,22 @@ fn production_gets_a_repository_of_its_own_by_mount_and_another_registry_by_copy
             .any(|request| request.contains("manifests/1.0.SNAPSHOT-0123456789ab"))
     );
 }
+
+#[test]
+fn the_benchmark_of_promotions_counts_their_requests() {
+    let sandbox = Sandbox::new();
+    let figures = sandbox.json(
+        0,
+        &["bench", "promotion", "--services", "3", "--latency", "1"],
+    );
+    let value = |service: &str, name: &str| {
+        let mut figures = figures.iter();
+        let found = figures.find(|one| one["service"] == service && one["figure"] == name);
+        found.unwrap()["value"].as_f64().unwrap()
+    };
+    for (name, services) in [("one service", 1.0), ("many services", 3.0)] {
+        assert_eq!(value(name, "services"), services);
+        assert_eq!(value(name, "requests"), 4.0 * services);
+        assert!(value(name, "time") > 0.0 && value(name, "peak memory") > 0.0);
+    }
+}

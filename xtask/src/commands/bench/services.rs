@@ -2,12 +2,12 @@ use std::fs;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result};
-use serde::Serialize;
 
+use super::figures::{Figures, memory};
 use super::load::{self, Load};
 use crate::commands::up::Up;
 use crate::commands::up::running::{Audience, Started, start};
-use crate::commands::{Context, Entry, Report};
+use crate::commands::{Context, Report};
 use crate::files;
 use crate::workspace::Service;
 
@@ -23,35 +23,12 @@ pub struct Services {
     seconds: u64,
 }
 
-/// One thing that was measured.
-#[derive(Serialize)]
-struct Figure {
-    service: String,
-    figure: &'static str,
-    value: f64,
-    unit: &'static str,
-}
-
-/// The figures so far.
-struct Figures(Vec<Figure>);
-
-impl Figures {
-    fn add(&mut self, service: &Service, figure: &'static str, value: f64, unit: &'static str) {
-        self.0.push(Figure {
-            service: service.package.clone(),
-            figure,
-            value,
-            unit,
-        });
-    }
-}
-
 impl Services {
     pub(crate) fn run(self, context: &Context) -> Result<Report> {
-        let mut figures = Figures(Vec::new());
+        let mut figures = Figures::default();
         self.under_load(context, &mut figures)?;
         through_a_stop(context, &mut figures)?;
-        Ok(Report::new(figures.0.iter().map(entry).collect()))
+        Ok(figures.report())
     }
 
     /// All services, wired: how they start, what they bear, and how they stop.
@@ -82,34 +59,39 @@ fn start_measured<'a>(
     let started = Up::from_images().start_one(context, service, upstreams)?;
     load::get(&format!("{}/health/live", started.base_url()))?;
     let milliseconds = started.spawned.elapsed().as_secs_f64() * 1e3;
-    figures.add(service, "start to first answer", milliseconds, "ms");
+    figures.add(
+        &service.package,
+        "start to first answer",
+        milliseconds,
+        "ms",
+    );
     Ok(started)
 }
 
 fn record(started: &Started<'_>, load: &Load, figures: &mut Figures) -> Result<()> {
     let service = started.service;
-    figures.add(service, "requests", load.per_second, "1/s");
-    figures.add(service, "p99", load.p99, "ms");
-    figures.add(service, "failed requests", load.failed, "");
-    figures.add(service, "memory after the load", memory(started)?, "MB");
+    figures.add(&service.package, "requests", load.per_second, "1/s");
+    figures.add(&service.package, "p99", load.p99, "ms");
+    figures.add(&service.package, "failed requests", load.failed, "");
+    figures.add(
+        &service.package,
+        "memory after the load",
+        memory(started.id(), "VmRSS:")?,
+        "MB",
+    );
     Ok(())
-}
-
-/// The memory that a process holds, as Linux tells it.
-fn memory(started: &Started<'_>) -> Result<f64> {
-    let file = format!("/proc/{}/status", started.id());
-    let status = fs::read_to_string(&file).with_context(|| format!("reading {file}"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kilobytes = line.and_then(|rest| rest.trim().strip_suffix(" kB"));
-    let kilobytes: f64 = kilobytes.context("the process has no VmRSS")?.parse()?;
-    Ok(kilobytes / 1e3)
 }
 
 fn stop_measured(started: &Started<'_>, figures: &mut Figures) {
     let start = Instant::now();
     started.stop();
     let milliseconds = start.elapsed().as_secs_f64() * 1e3;
-    figures.add(started.service, "stop after SIGTERM", milliseconds, "ms");
+    figures.add(
+        &started.service.package,
+        "stop after SIGTERM",
+        milliseconds,
+        "ms",
+    );
 }
 
 /// Two instances on one database: one stops and starts again while users are added.
@@ -128,18 +110,18 @@ fn through_a_stop(context: &Context, figures: &mut Figures) -> Result<()> {
     })?;
     let lost = load::missing(&second.base_url(), &through.accepted)?;
     figures.add(
-        service,
+        &service.package,
         "accepted through a stop",
         through.accepted.len() as f64,
         "",
     );
     figures.add(
-        service,
+        &service.package,
         "tried again at the other instance",
         through.retried as f64,
         "",
     );
-    figures.add(service, "accepted and lost", lost as f64, "");
+    figures.add(&service.package, "accepted and lost", lost as f64, "");
     Ok(())
 }
 
@@ -158,15 +140,4 @@ fn start_on<'a>(
         variables.into(),
         Audience::Command { port },
     )
-}
-
-fn entry(figure: &Figure) -> Entry {
-    let Figure {
-        service,
-        figure: name,
-        value,
-        unit,
-    } = figure;
-    let text = format!("{service}: {name}: {value:.1} {unit}");
-    Entry::new(text.trim_end(), figure)
 }

@@ -10,9 +10,16 @@ use super::client::{Payload, Request};
 use super::failure::{self, Failure};
 use super::session::Session;
 use super::{CONTENT_DIGEST, HttpRepository};
-use crate::error::Kind;
+use crate::error::{Fault, Kind};
 use crate::oci::Descriptor;
 use crate::registry::{Content, Repository as _, broken_content};
+
+/// From this size on the registry is asked before a blob is sent. One that does
+/// not want it (a proxy's limit, say) answers at once and closes the connection:
+/// whoever is still sending then sees a broken connection instead of the answer.
+const WORTH_ASKING: u64 = 1024 * 1024;
+
+const EXPECT: &str = "expect";
 
 impl HttpRepository {
     pub(super) fn head_blob(&self, blob: &Descriptor) -> Result<bool> {
@@ -69,14 +76,22 @@ impl HttpRepository {
             .headers
             .push(("content-type", "application/octet-stream".into()));
         request.body = Payload::Blob(content, blob.size);
+        if blob.size >= WORTH_ASKING {
+            request.headers.push((EXPECT, "100-continue".into()));
+        }
         let mut answer = self.session.exchange_at_named(&request)?;
+        if answer.status == StatusCode::EXPECTATION_FAILED {
+            drop(answer);
+            request.headers.retain(|(name, _)| *name != EXPECT);
+            answer = self.session.exchange_at_named(&request)?;
+        }
         if !answer.status.is_success() {
             return Err(self.session.unexpected(answer.status, &answer.read_error()));
         }
         self.session
             .count_bytes(usize::try_from(blob.size).unwrap_or(usize::MAX));
         match answer.header(CONTENT_DIGEST) {
-            Some(digest) if digest != blob.digest.to_string() => {
+            Some(digest) if blob.digest.is_denied_by(digest) => {
                 let fault = format!(
                     "{} was sent, the registry says that it stored {digest:?}",
                     blob.digest
@@ -107,7 +122,13 @@ impl HttpRepository {
             Ok(session.exchange(&request)?.status == StatusCode::CREATED)
         });
         self.session.add_traffic(session.traffic());
-        mounted
+        match mounted {
+            // A token server may give nothing at all where it does not give everything.
+            Err(error) if matches!(Fault::kind_of(&error), Kind::Denied | Kind::NotFound) => {
+                Ok(false)
+            }
+            mounted => mounted,
+        }
     }
 }
 

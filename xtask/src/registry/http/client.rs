@@ -335,6 +335,8 @@ fn configuration() -> ureq::config::ConfigBuilder<ureq::typestate::AgentScope> {
         .max_redirects_will_error(false)
         .max_idle_connections_per_host(REQUESTS_PER_HOST)
         .user_agent(USER_AGENT)
+        // Without a word on it a proxy may compress, and nothing would give its digest.
+        .accept_encoding("identity")
 }
 
 /// An agent that trusts what the system trusts. Reading the certificates takes

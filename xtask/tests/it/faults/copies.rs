@@ -44,7 +44,7 @@ impl Stock {
         manifest
     }
 
-    fn take(&mut self, manifest: &Manifest) {
+    pub(super) fn take(&mut self, manifest: &Manifest) {
         let digest = manifest.digest().into();
         self.layout.put_manifest(&digest, manifest).unwrap();
         self.state.take("app", &self.layout, manifest);
@@ -185,7 +185,7 @@ fn a_blob_that_breaks_off_goes_on_where_it_stopped() {
 }
 
 /// The layer's path.
-fn layer(image: &Manifest) -> String {
+pub(super) fn layer(image: &Manifest) -> String {
     let xtask::oci::Content::Image { blobs } = image.content() else {
         panic!("an image");
     };

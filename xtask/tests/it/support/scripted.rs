@@ -83,6 +83,12 @@ pub(crate) enum Fault {
     Unauthorized,
     /// An answer without an end.
     EndlessHeader,
+    /// Nothing but answers that another one is to follow.
+    EndlessContinue,
+    /// The same answer, in other bytes, after which the connection ends.
+    Rewritten(fn(&[u8]) -> Vec<u8>),
+    /// This answer before the body was read, after which the connection ends.
+    Early(Answer),
 }
 
 /// Which of the matching requests meet the fault, counted from 1.
@@ -197,6 +203,11 @@ fn serve(mut stream: TcpStream, shared: &Mutex<Shared>) {
         let counted = Counted(shared);
         if matches!(fault, Some(Fault::Reset)) {
             // Closing a socket with unread bytes resets the connection.
+            return;
+        }
+        if let Some(Fault::Early(answer)) = &fault {
+            request.read_head(&mut stream, head);
+            let _ = answer.send(&mut stream, &request);
             return;
         }
         if !request.read(&mut stream, head) {
@@ -333,6 +344,10 @@ fn send_broken(stream: &mut TcpStream, bytes: &[u8], fault: &Fault) -> Result<()
                 std::thread::sleep(DRIP);
             }
         }
+        Fault::EndlessContinue => loop {
+            stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
+        },
+        Fault::Rewritten(write) => stream.write_all(&write(bytes))?,
         Fault::EndlessHeader => loop {
             stream.write_all(b"HTTP/1.1 200 OK\r\nx-more: and more\r\n")?;
             stream.write_all(&b"x-more: and more\r\n".repeat(64))?;

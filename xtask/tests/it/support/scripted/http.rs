@@ -60,13 +60,23 @@ impl Request {
 
     /// Takes the head off the connection and reads the body; whether it was whole.
     pub(crate) fn read(&mut self, stream: &mut TcpStream, head: usize) -> bool {
-        self.head = vec![0; head];
-        stream.read_exact(&mut self.head).unwrap();
+        self.read_head(stream, head);
+        if self.header("expect") == Some("100-continue")
+            && stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").is_err()
+        {
+            return false;
+        }
         let length = self
             .header("content-length")
             .map(|length| length.parse().unwrap());
         self.body = vec![0; length.unwrap_or(0)];
         stream.read_exact(&mut self.body).is_ok()
+    }
+
+    /// Takes the head alone off the connection.
+    pub(super) fn read_head(&mut self, stream: &mut TcpStream, head: usize) {
+        self.head = vec![0; head];
+        stream.read_exact(&mut self.head).unwrap();
     }
 
     /// The request as it came.

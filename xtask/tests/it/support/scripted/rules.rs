@@ -83,7 +83,14 @@ pub(super) fn check(request: &Request, endpoint: &Endpoint<'_>, host: &str) -> R
     };
     let header = |name| request.header(name).unwrap_or_default();
     demand(request.version == "HTTP/1.1", "HTTP/1.1")?;
-    demand(header("host") == host, "its host is the registry")?;
+    demand(
+        header("host").eq_ignore_ascii_case(host),
+        "its host is the registry",
+    )?;
+    demand(
+        header("accept-encoding") == "identity",
+        "bytes that give their digest",
+    )?;
     demand(
         header("user-agent").starts_with("xtask/"),
         "it says who asks",

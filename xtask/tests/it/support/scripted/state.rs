@@ -40,7 +40,7 @@ pub(crate) struct State {
     pub(crate) authorizations: Vec<String>,
     /// The rules that requests broke.
     pub(crate) violations: Vec<String>,
-    pub(super) host: String,
+    pub(crate) host: String,
     tokens: HashMap<String, String>,
     uploads: usize,
 }

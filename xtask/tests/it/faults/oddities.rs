@@ -1,0 +1,367 @@
+//! Answers that are unusual, and right or wrong nevertheless.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+use serde_json::json;
+use xtask::oci::{Digest, Manifest, MediaType};
+use xtask::registry::Repository as _;
+
+use super::copies::{Stock, assert_released, empty, promote};
+use super::races::{TAG, promote as promote_in, request};
+use super::{STOCK, sandbox};
+use crate::support::Sandbox;
+use crate::support::image::{Image, layout};
+use crate::support::scripted::{Answer, Fault, Matching, Scripted, When};
+
+const METHODS: [&str; 4] = ["HEAD", "GET", "PUT", "POST"];
+
+fn parts(bytes: &[u8]) -> (String, &[u8]) {
+    let end = bytes.windows(4).position(|end| end == b"\r\n\r\n").unwrap() + 4;
+    (
+        String::from_utf8(bytes[..end].into()).unwrap(),
+        &bytes[end..],
+    )
+}
+
+fn without_length(head: &str) -> String {
+    let lines = head.split_inclusive("\r\n");
+    lines
+        .filter(|line| !line.starts_with("content-length"))
+        .collect()
+}
+
+fn closed_by_its_end(bytes: &[u8]) -> Vec<u8> {
+    let (head, body) = parts(bytes);
+    // Without a length an answer without a body needs no rewriting.
+    if body.is_empty() {
+        return bytes.into();
+    }
+    [without_length(&head).as_bytes(), body].concat()
+}
+
+fn of_http_1_0(bytes: &[u8]) -> Vec<u8> {
+    let bytes = closed_by_its_end(bytes);
+    let (head, body) = parts(&bytes);
+    let head = head.replacen("HTTP/1.1", "HTTP/1.0", 1);
+    [head.as_bytes(), body].concat()
+}
+
+fn in_chunks(bytes: &[u8]) -> Vec<u8> {
+    let (head, body) = parts(bytes);
+    if body.is_empty() {
+        return bytes.into();
+    }
+    let head = without_length(&head).replacen("\r\n", "\r\nTransfer-Encoding: chunked\r\n", 1);
+    let chunks = body.chunks(7).flat_map(|chunk| {
+        let size = format!("{:X};a=b\r\n", chunk.len());
+        [size.as_bytes(), chunk, b"\r\n"].concat()
+    });
+    let chunks: Vec<_> = chunks.collect();
+    [head.as_bytes(), &chunks, b"0\r\nx-trailer: y\r\n\r\n"].concat()
+}
+
+fn in_capitals(bytes: &[u8]) -> Vec<u8> {
+    let (head, body) = parts(bytes);
+    let lines = head
+        .split_inclusive("\r\n")
+        .map(|line| match line.split_once(": ") {
+            Some((name, value)) => format!("{}:{value}", name.to_uppercase()),
+            None => line.to_owned(),
+        });
+    [lines.collect::<String>().as_bytes(), body].concat()
+}
+
+fn after_hints(bytes: &[u8]) -> Vec<u8> {
+    let hints =
+        b"HTTP/1.1 103 Early Hints\r\nlink: </x>; rel=next\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n";
+    [hints, bytes].concat()
+}
+
+fn with_a_digest_of_another_algorithm(bytes: &[u8]) -> Vec<u8> {
+    let (head, body) = parts(bytes);
+    let lines = head
+        .split_inclusive("\r\n")
+        .map(|line| match line.split_once(": ") {
+            Some(("docker-content-digest", _)) => {
+                format!("docker-content-digest: sha512:{}\r\n", "0".repeat(128))
+            }
+            _ => line.to_owned(),
+        });
+    [lines.collect::<String>().as_bytes(), body].concat()
+}
+
+#[test]
+fn an_answer_is_understood_however_it_is_written() {
+    for write in [
+        closed_by_its_end,
+        of_http_1_0,
+        in_chunks,
+        in_capitals,
+        after_hints,
+        with_a_digest_of_another_algorithm,
+    ] {
+        let mut stock = Stock::new();
+        let image = stock.image(&"content ".repeat(1000));
+        let (source, target) = (Scripted::start(stock.state), empty(false));
+        for registry in [&source, &target] {
+            for method in METHODS {
+                registry.script(
+                    Matching::new(method, ""),
+                    When::From(1),
+                    Fault::Rewritten(write),
+                );
+            }
+        }
+        let ran = promote(&source, &target, image.digest(), "60");
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        assert_released(&source, &target, image.digest());
+    }
+}
+
+#[test]
+fn a_blob_without_a_length_that_breaks_off_goes_on_where_it_stopped() {
+    fn cut(bytes: &[u8]) -> Vec<u8> {
+        let whole = closed_by_its_end(bytes);
+        whole[..whole.len() - 1000].into()
+    }
+    let mut stock = Stock::new();
+    let image = stock.image(&"content ".repeat(1000));
+    let (source, target) = (Scripted::start(stock.state), empty(false));
+    let blob = Matching::new("GET", super::copies::layer(&image));
+    source.script(blob, When::Only(1), Fault::Rewritten(cut));
+    let ran = promote(&source, &target, image.digest(), "60");
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert_eq!(source.with(|state| state.ranges.len()), 1);
+}
+
+#[test]
+fn answers_that_announce_others_without_end_are_ended() {
+    let registry = Scripted::start(STOCK.state());
+    registry.script(request("HEAD", TAG), When::From(1), Fault::EndlessContinue);
+    let ran = promote_in(&sandbox(&registry), STOCK.new, &[]);
+    ran.fails(1, &["more than the bound of"]);
+}
+
+/// An image with a large layer, in a registry, and one that has everything but the layer.
+fn large() -> (Scripted, Scripted, Manifest) {
+    let mut stock = Stock::new();
+    let image = stock.image(&"large ".repeat(1_000_000));
+    let mut blobs = stock.state.repository("app").blobs.clone();
+    blobs.retain(|_, blob| blob.len() < 1_000_000);
+    let (source, target) = (Scripted::start(stock.state), empty(false));
+    target.with(|state| state.repository("released").blobs = blobs);
+    (source, target, image)
+}
+
+fn upload() -> Matching {
+    Matching {
+        query: Some("digest="),
+        ..Matching::new("PUT", "")
+    }
+}
+
+fn uploads(registry: &Scripted) -> usize {
+    let asked = registry.asked();
+    asked
+        .iter()
+        .filter(|line| line.contains("?digest="))
+        .count()
+}
+
+#[test]
+fn a_large_blob_that_is_not_wanted_is_not_sent() {
+    let (source, target, image) = large();
+    let refusal = Answer::status(413).body("text/html", "<h1>Request Entity Too Large</h1>");
+    target.script(upload(), When::From(1), Fault::Early(refusal));
+    let ran = promote(&source, &target, image.digest(), "60");
+    ran.fails(
+        1,
+        &["413", "Request Entity Too Large", "uploading the blob"],
+    );
+    assert_eq!(uploads(&target), 1);
+}
+
+#[test]
+fn a_registry_that_does_not_like_to_be_asked_gets_the_blob() {
+    let (source, target, image) = large();
+    target.script(upload(), When::Only(1), Fault::Early(Answer::status(417)));
+    let ran = promote(&source, &target, image.digest(), "60");
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert_released(&source, &target, image.digest());
+    assert_eq!(uploads(&target), 2);
+}
+
+#[test]
+fn an_upload_goes_where_the_registry_says() {
+    for location in [
+        "7",
+        "7?state=a%2Fb",
+        "./../uploads/7",
+        "/v2/released/blobs/uploads/7",
+        "//LOCATION/v2/released/blobs/uploads/7",
+        "HTTP://LOCATION/v2/released/blobs/uploads/7#part",
+    ] {
+        let mut stock = Stock::new();
+        let image = stock.image("image");
+        let (source, target) = (Scripted::start(stock.state), empty(false));
+        let begin = Matching {
+            query: Some(""),
+            ..Matching::new("POST", "/v2/released/blobs/uploads/")
+        };
+        let location = location.replace("LOCATION", &target.host());
+        let answer = Answer::status(202).header("location", &location);
+        target.script(begin, When::From(1), Fault::Answer(answer));
+        let ran = promote(&source, &target, image.digest(), "60");
+        assert_eq!(ran.code, Some(0), "{location}: {}", ran.stderr);
+        assert_released(&source, &target, image.digest());
+    }
+}
+
+#[test]
+fn an_upload_without_a_place_is_an_error() {
+    for answer in [
+        Answer::status(202),
+        Answer::status(202).header("location", ""),
+        Answer::status(202).header("location", "mailto:somebody"),
+    ] {
+        let mut stock = Stock::new();
+        let image = stock.image("image");
+        let (source, target) = (Scripted::start(stock.state), empty(false));
+        target.script(
+            Matching::new("POST", "/v2/released/blobs/uploads/"),
+            When::From(1),
+            Fault::Answer(answer),
+        );
+        promote(&source, &target, image.digest(), "60").fails(1, &["uploading the blob"]);
+    }
+}
+
+#[test]
+fn a_host_is_the_same_however_it_is_written() {
+    let registry = Scripted::start(STOCK.state());
+    let port = registry.host().split(':').nth(1).unwrap().to_owned();
+    registry.with(|state| state.host = format!("localhost:{port}"));
+    let location = format!("http://LOCALHOST:{port}/v2/app/manifests/{}", STOCK.new);
+    let redirect = Answer::status(307).header("location", &location);
+    registry.script(
+        request("GET", STOCK.new),
+        When::Only(1),
+        Fault::Answer(redirect),
+    );
+    let sandbox = sandbox(&registry)
+        .with("BACKEND_IMAGE_REPO_NAME", format!("LocalHost:{port}/app"))
+        .with("DOCKER_REPO", format!("LOCALHOST:{port}"));
+    let ran = promote_in(&sandbox, STOCK.new, &[]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+}
+
+#[test]
+fn a_token_server_that_refuses_a_joint_scope_costs_a_copy() {
+    let mut state = STOCK.state();
+    state.mounts = true;
+    let registry = Scripted::start(state);
+    let joint = Matching {
+        query: Some("&scope=repository:app:pull"),
+        ..Matching::new("GET", "/token")
+    };
+    registry.script(
+        joint,
+        When::From(1),
+        Fault::Answer(Answer::error(403, "DENIED", "one scope at a time")),
+    );
+    let mut sandbox = sandbox(&registry);
+    sandbox.has_own_production(registry.repository("released"));
+    let ran = promote_in(&sandbox, STOCK.new, &[]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let asked = registry.asked();
+    assert!(
+        asked.iter().all(|line| !line.contains("mount=")),
+        "{asked:?}"
+    );
+}
+
+fn index_of(children: &[&Manifest]) -> Manifest {
+    let children: Vec<_> = children.iter().map(|child| child.descriptor()).collect();
+    let index = json!({ "schemaVersion": 2, "mediaType": MediaType::OciIndex.name(), "manifests": children });
+    Manifest::parse(index.to_string().into_bytes(), None).unwrap()
+}
+
+/// An image in `depth` indexes, each of which lists the one below it so many times.
+fn nested(stock: &mut Stock, depth: usize, times: usize) -> Manifest {
+    let mut manifest = stock.image("image");
+    for _ in 0..depth {
+        manifest = index_of(&vec![&manifest; times]);
+        stock.take(&manifest);
+    }
+    manifest
+}
+
+#[test]
+fn indexes_in_indexes_are_copied_once_each_and_not_without_end() {
+    let mut stock = Stock::new();
+    let index = nested(&mut stock, 8, 2);
+    let (source, target) = (Scripted::start(stock.state), empty(false));
+    let ran = promote(&source, &target, index.digest(), "60");
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert_released(&source, &target, index.digest());
+    let puts = target.asked();
+    let puts = puts
+        .iter()
+        .filter(|line| line.starts_with("PUT /v2/released/manifests/sha256"));
+    assert_eq!(puts.count(), 9);
+
+    let mut stock = Stock::new();
+    let index = nested(&mut stock, 9, 1);
+    let (source, target) = (Scripted::start(stock.state), empty(false));
+    promote(&source, &target, index.digest(), "60").fails(1, &["more than 8 indexes"]);
+    assert_eq!(target.with(|state| state.tag("released", TAG)), None);
+}
+
+/// A sandbox with an image in the layout of its backend.
+fn staged() -> (Sandbox, Digest) {
+    let sandbox = Sandbox::new();
+    let digest = sandbox.has_built("backend", Image::new("image"));
+    sandbox.ok(["staging-tag", "backend"]);
+    (sandbox, digest)
+}
+
+#[test]
+fn a_layout_may_list_what_is_no_manifest() {
+    let (mut sandbox, digest) = staged();
+    sandbox.has_own_production("oci:released".into());
+    let folder = sandbox.path("target/registry/backend");
+    let note = layout(&folder).store("text/plain", b"a note").unwrap();
+    let path = "target/registry/backend/index.json";
+    let mut index: serde_json::Value = serde_json::from_str(&sandbox.read(path)).unwrap();
+    let list = index["manifests"].as_array_mut().unwrap();
+    list.push(serde_json::to_value(note).unwrap());
+    sandbox.write(path, index.to_string());
+    let ran = promote_in(&sandbox, digest, &[]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+}
+
+#[test]
+fn a_layout_with_digests_of_another_algorithm_is_told() {
+    let (sandbox, digest) = staged();
+    let other = format!("sha512:{}", "0".repeat(128));
+    let path = "target/registry/backend/index.json";
+    let before = sandbox.read(path).replace(&digest.to_string(), &other);
+    sandbox.write(path, &before);
+    promote_in(&sandbox, digest, &[]).fails(1, &["index.json", &other, "expected sha256:"]);
+    assert_eq!(sandbox.read(path), before);
+}
+
+#[test]
+fn a_lock_that_others_made_suffices_to_be_read() {
+    let (sandbox, digest) = staged();
+    let lock = sandbox.path("target/registry/backend/.lock");
+    fs::set_permissions(&lock, fs::Permissions::from_mode(0o444)).unwrap();
+    let ran = promote_in(&sandbox, digest, &[]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let released = layout(&sandbox.path("target/registry/backend"));
+    assert_eq!(
+        released.resolve(&TAG.parse().unwrap()).unwrap(),
+        Some(digest)
+    );
+}
