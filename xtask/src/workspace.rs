@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 use crate::error::Kind;
-pub use service::{Service, TagPolicy};
+pub use service::{Service, TagPolicy, prefix_of};
 pub use source::{Source, is_dirty};
 
 /// Where an image runs.

@@ -76,18 +76,23 @@ impl Linter<'_> {
     fn findings(&self, file: &Path) -> Result<Vec<Finding>> {
         let document = self.document(file)?;
         let root = &document.root;
-        let mut findings = repeated_keys(&document);
-        if root.get("phases").is_some() {
-            findings.extend(buildspec::findings(root, &self.containers));
+        let mut findings = if root.get("phases").is_some() {
+            of_buildspec(&document, &self.containers)
         } else if root.get("Resources").is_some() {
-            findings.extend(aliases(&document));
-            findings.extend(pipeline::findings(root, self));
-            findings.extend(project::findings(root));
+            self.of_template(&document)
         } else {
             return Err(neither(file).into());
-        }
+        };
         findings.sort_by_key(|finding| finding.line);
         Ok(findings)
+    }
+
+    fn of_template(&self, document: &Document) -> Vec<Finding> {
+        let mut findings = repeated_keys(document);
+        findings.extend(aliases(document));
+        findings.extend(pipeline::findings(&document.root, self));
+        findings.extend(project::findings(&document.root, &self.containers));
+        findings
     }
 
     /// The file, which is read once.
@@ -106,6 +111,12 @@ impl Linter<'_> {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn of_buildspec(document: &Document, containers: &[String]) -> Vec<Finding> {
+    let mut findings = repeated_keys(document);
+    findings.extend(buildspec::findings(&document.root, containers));
+    findings
 }
 
 fn neither(file: &Path) -> Fault {

@@ -12,7 +12,7 @@ use toml_edit::DocumentMut;
 
 use super::generate;
 use crate::parameters::{Catalogue, FILE, service_dns_parameter};
-use crate::workspace::{Environment, Service, Workspace};
+use crate::workspace::{Environment, Service, Workspace, prefix_of};
 use changes::Changes;
 
 /// A service that was added, unless it is dropped before it is kept.
@@ -96,7 +96,7 @@ fn with_parameters(root: &Path, package: &str, upstreams: &[&Service]) -> Result
     let path = root.join(FILE);
     let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
     let catalogue = Catalogue::read(root)?;
-    let prefix = package.to_ascii_uppercase().replace('-', "_");
+    let prefix = prefix_of(package);
     let mut entries = vec![
         (
             format!("{prefix}_IMAGE_REPO_NAME"),

@@ -104,7 +104,7 @@ impl Service {
 
     /// The first part of the service's parameters, e.g. `BACKEND_FOR_FRONTEND`.
     pub fn prefix(&self) -> String {
-        self.package.to_ascii_uppercase().replace('-', "_")
+        prefix_of(&self.package)
     }
 
     /// The parameter with the repository for `environment`.
@@ -143,6 +143,11 @@ impl Service {
     pub fn is_called(&self, name: &str) -> bool {
         self.names().any(|own| own == name)
     }
+}
+
+/// The first part of the parameters of a service whose package has this name.
+pub fn prefix_of(package: &str) -> String {
+    package.to_ascii_uppercase().replace('-', "_")
 }
 
 /// Whether requests can be told apart by `path`: a load balancer's rule takes it as

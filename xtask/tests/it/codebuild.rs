@@ -295,6 +295,14 @@ fn what_codebuild_refuses_ends_the_run_before_its_first_command() {
             "phases: {build: {commands: [echo started]}}\nartifacts: {secondary-artifacts: {a: {files: [b], s3-prefix: c}}}\n",
             "artifacts.secondary-artifacts.a.s3-prefix",
         ),
+        (
+            "phases: {build: {commands: [echo started]}}\ncache: {path: [a]}\n",
+            "cache.path",
+        ),
+        (
+            "env: {shell: powershell}\nphases: {build: {commands: [echo started]}}\n",
+            "the shell \"powershell\" is neither bash nor sh",
+        ),
     ] {
         let ran = run(&buildspec(text));
         ran.fails(4, &[words, "hint: "]);

@@ -388,6 +388,35 @@ fn more_stages_than_a_pipeline_may_have_are_found() {
 }
 
 #[test]
+fn a_buildspec_in_a_template_is_read_as_well() {
+    let sandbox = generated();
+    let indented = |text: &str| {
+        let lines = text.lines().map(|line| format!("          {line}\n"));
+        format!("BuildSpec: |\n{}", lines.collect::<String>())
+    };
+    let from = "BuildSpec: backend/build/staging/buildspec.yml\n";
+    let text = sandbox.read(PIPELINE);
+    let inline = |buildspec: &str| text.replace(from, &indented(buildspec));
+    // What it exports is known as well.
+    let buildspec = sandbox.read(BUILDSPEC);
+    sandbox.write(PIPELINE, inline(&buildspec));
+    assert!(sandbox.json(0, &["lint", PIPELINE]).is_empty());
+    let wrong = buildspec.replace("      - IMAGE_DIGEST=$(", "      - export IMAGE_DIGEST=$(");
+    sandbox.write(PIPELINE, inline(&wrong));
+    let text = sandbox.read(PIPELINE);
+    let before = text
+        .lines()
+        .take_while(|line| !line.contains("export IMAGE_DIGEST=$("));
+    let line = before.count() as u64 + 1;
+    assert_eq!(
+        findings(&sandbox, PIPELINE),
+        [("lost-status".to_owned(), line)]
+    );
+    sandbox.write(PIPELINE, inline("phases: [\n"));
+    assert_eq!(codes(&sandbox, PIPELINE), ["malformed-buildspec"]);
+}
+
+#[test]
 fn what_a_template_is_written_in_does_not_matter() {
     let sandbox = Sandbox::new();
     let template = |image: &str| {
@@ -395,8 +424,14 @@ fn what_a_template_is_written_in_does_not_matter() {
             "{{\n\t\"Resources\": {{\n\t\t\"Build\": {{\"Type\": \"AWS::CodeBuild::Project\",\n\t\t\t\"Properties\": {{\"Environment\": {{\n\t\t\t\t\"Image\": \"{image}\"}}}}}}}}\n}}\n"
         )
     };
-    sandbox.write("right.json", template("aws/codebuild/standard:8.0"));
-    assert!(sandbox.json(0, &["lint", "right.json"]).is_empty());
+    for image in [
+        "aws/codebuild/standard:8.0",
+        "aws/codebuild/amazonlinux-x86_64-lambda-standard:python3.12",
+        "registry.example.com/build:1.0",
+    ] {
+        sandbox.write("right.json", template(image));
+        assert!(sandbox.json(0, &["lint", "right.json"]).is_empty());
+    }
     sandbox.write("wrong.json", template("aws/codebuild/standard:80"));
     let expected = [("unknown-image".to_owned(), 5)];
     assert_eq!(findings(&sandbox, "wrong.json"), expected);

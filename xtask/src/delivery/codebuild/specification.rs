@@ -12,8 +12,9 @@ use crate::files;
 const PHASES: [&str; 4] = ["install", "pre_build", "build", "post_build"];
 
 /// The keys that have an effect here, or need none: nothing is restored from a cache.
-const EMULATED: [(&[&str], &[&str]); 4] = [
+const EMULATED: [(&[&str], &[&str]); 5] = [
     (&[], &["version", "env", "phases", "artifacts", "cache"]),
+    (&["cache"], &["key", "fallback-keys", "paths"]),
     (
         &["env"],
         &[
@@ -135,7 +136,10 @@ impl Buildspec {
         let shell = node.text_at(&["env", "shell"]).unwrap_or("sh");
         if !["bash", "sh"].contains(&shell) {
             let fault = format!("the shell {shell:?} is neither bash nor sh");
-            return Err(Kind::Configuration.because(fault).into());
+            return Err(Kind::Configuration
+                .because(fault)
+                .hint("env: {shell: bash}")
+                .into());
         }
         let exported = node.items_at(&["env", "exported-variables"]);
         let phases = PHASES.into_iter().filter_map(|name| {

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::action::provider;
-use super::{Document, Finding, Linter, Node, action};
+use super::project::inline;
+use super::{Document, Finding, Linter, Node, action, yaml};
 
 /// How many stages a pipeline may have, and how many actions a stage.
 const MANY: usize = 50;
@@ -251,6 +252,9 @@ impl<'a> Pipeline<'a> {
     fn buildspec(&self, action: &Node) -> Option<Arc<Document>> {
         let project = action.at(&["Configuration", "ProjectName"])?.resource()?;
         let project = self.template.at(&["Resources", project, "Properties"])?;
+        if let Some(text) = inline(project).and_then(Node::text) {
+            return yaml::read(text).ok().map(Arc::new);
+        }
         let path = project.text_at(&["Source", "BuildSpec"])?;
         self.linter.document(&self.linter.root.join(path)).ok()
     }

@@ -4,74 +4,15 @@ use std::path::Path;
 
 use crate::delivery::{model, template};
 use crate::error::{Fault, Kind};
-use crate::workspace::{Service, Workspace};
+use crate::workspace::{Service, Workspace, prefix_of};
 
 /// Words of Rust, which are no crate's name (The Rust Reference, "Keywords"); crates
 /// that Rust brings; and what Cargo refuses (`cargo new`).
-const TAKEN_BY_RUST: [&str; 62] = [
-    "abstract",
-    "alloc",
-    "as",
-    "async",
-    "await",
-    "become",
-    "box",
-    "break",
-    "build",
-    "const",
-    "continue",
-    "core",
-    "crate",
-    "deps",
-    "do",
-    "dyn",
-    "else",
-    "enum",
-    "examples",
-    "extern",
-    "false",
-    "final",
-    "fn",
-    "for",
-    "gen",
-    "if",
-    "impl",
-    "in",
-    "incremental",
-    "let",
-    "loop",
-    "macro",
-    "match",
-    "mod",
-    "move",
-    "mut",
-    "override",
-    "priv",
-    "proc-macro",
-    "pub",
-    "ref",
-    "return",
-    "self",
-    "static",
-    "std",
-    "struct",
-    "super",
-    "target",
-    "test",
-    "tests",
-    "trait",
-    "true",
-    "try",
-    "type",
-    "typeof",
-    "unsafe",
-    "unsized",
-    "use",
-    "virtual",
-    "where",
-    "while",
-    "yield",
-];
+const TAKEN_BY_RUST: &str = "\
+    abstract alloc as async await become box break build const continue core crate deps do dyn \
+    else enum examples extern false final fn for gen if impl in incremental let loop macro match \
+    mod move mut override priv proc-macro pub ref return self static std struct super target \
+    test tests trait true try type typeof unsafe unsized use virtual where while yield";
 
 /// Checks the name before anything is written.
 ///
@@ -83,7 +24,7 @@ pub(super) fn check(workspace: &Workspace, package: &str) -> Result<(), Fault> {
         let fault = format!("the name {package:?} is taken: {by}");
         Err(Kind::Refused.because(fault).hint("choose another name"))
     };
-    if TAKEN_BY_RUST.contains(&package) {
+    if TAKEN_BY_RUST.split(' ').any(|word| word == package) {
         return taken("Rust or Cargo has it".to_owned());
     }
     if workspace.packages.iter().any(|other| other == package) {
@@ -136,17 +77,13 @@ fn is_well_formed(package: &str) -> Result<(), Fault> {
 /// templates or its paths would be.
 fn clashes(service: &Service, package: &str) -> bool {
     service.is_called(package)
-        || folded(&service.package) == folded(package)
+        || service.prefix() == prefix_of(package)
         || template::logical_id(&service.package) == template::logical_id(package)
         || service.context_path.strip_prefix('/') == Some(package)
 }
 
-/// A name as parameters and crates have it.
-fn folded(name: &str) -> String {
-    name.to_ascii_lowercase().replace('-', "_")
-}
-
-/// Whether Cargo.lock has a package whose crate is called the same.
+/// Whether Cargo.lock has a package whose crate would be called the same: both
+/// parameters and crates have no hyphens.
 fn is_dependency(root: &Path, package: &str) -> bool {
     // Without that file there are no dependencies to know of.
     let lock = std::fs::read_to_string(root.join("Cargo.lock")).unwrap_or_default();
@@ -154,5 +91,5 @@ fn is_dependency(root: &Path, package: &str) -> bool {
         let name = line.strip_prefix("name = \"")?;
         name.strip_suffix('"')
     });
-    names.map(folded).any(|name| name == folded(package))
+    names.map(prefix_of).any(|name| name == prefix_of(package))
 }
