@@ -64,6 +64,7 @@ impl CodeBuild {
         let root = &context.workspace.root;
         let build = Build {
             source: root,
+            target: &context.workspace.target_directory,
             folder: &context.workspace.target_directory.join("codebuild"),
             variables,
             quiet: context.format == Format::Json,

@@ -23,6 +23,8 @@ pub use specification::{Buildspec, Source, Variable};
 pub struct Build<'a> {
     /// The folder of the sources: where the first command starts.
     pub source: &'a Path,
+    /// Cargo's target directory, which in CodeBuild is `target` below the sources.
+    pub target: &'a Path,
     /// Where scripts and artifacts go; what an earlier build left there is removed.
     pub folder: &'a Path,
     /// The variables of the shell.

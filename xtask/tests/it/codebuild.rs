@@ -244,6 +244,18 @@ fn artifacts_are_the_files_that_fit() {
 }
 
 #[test]
+fn artifacts_of_cargo_are_found_where_its_target_directory_is() {
+    let mut sandbox = buildspec(
+        "phases:\n  build:\n    commands: [mkdir -p elsewhere/out target/out, touch elsewhere/out/a target/out/b]\nartifacts: {base-directory: ./target/out, files: ['*']}\n",
+    );
+    let elsewhere = sandbox.path("elsewhere").display().to_string();
+    sandbox.set("CARGO_TARGET_DIR", elsewhere);
+    sandbox.ok(["codebuild", "run", "buildspec.yml"]);
+    assert!(sandbox.path("elsewhere/codebuild/artifacts/a").exists());
+    assert!(!sandbox.path("elsewhere/codebuild/artifacts/b").exists());
+}
+
+#[test]
 fn an_artifact_without_a_file_fails() {
     let sandbox =
         buildspec("phases:\n  build: {commands: ['true']}\nartifacts: {files: [a.json]}\n");

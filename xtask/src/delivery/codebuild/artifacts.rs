@@ -17,7 +17,7 @@ use crate::error::Kind;
 pub(super) fn collect(buildspec: &Buildspec, build: &Build<'_>) -> Result<Vec<PathBuf>> {
     let mut copies = Vec::new();
     for artifact in &buildspec.artifacts {
-        let base = build.source.join(&artifact.base);
+        let base = base(artifact, build);
         let files = files(artifact, &base)?;
         if files.is_empty() {
             let fault = format!("no file fits the artifact {}", artifact.name);
@@ -38,6 +38,16 @@ pub(super) fn collect(buildspec: &Buildspec, build: &Build<'_>) -> Result<Vec<Pa
         }
     }
     Ok(copies)
+}
+
+/// Where the files of an artifact are: what Cargo leaves may lie elsewhere on this machine.
+fn base(artifact: &Artifact, build: &Build<'_>) -> PathBuf {
+    let path = Path::new(&artifact.base);
+    let path = path.strip_prefix(".").unwrap_or(path);
+    match path.strip_prefix("target") {
+        Ok(rest) => build.target.join(rest),
+        Err(_) => build.source.join(path),
+    }
 }
 
 fn files(artifact: &Artifact, base: &Path) -> Result<Vec<String>> {
