@@ -38,8 +38,11 @@ fn every_step_passes_and_is_photographed() {
 
 #[test]
 fn a_step_that_fails_is_named() {
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr();
-    let (ran, steps) = end_to_end(&["--url", &format!("http://{}", free.unwrap())]);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    // Somebody listens, and has nothing to say.
+    std::thread::spawn(move || listener.incoming().for_each(drop));
+    let (ran, steps) = end_to_end(&["--url", &url]);
     ran.fails(1, &["the step list-users failed", "hint: look at"]);
     let last = steps.last().unwrap();
     assert_eq!(
