@@ -1,6 +1,7 @@
 //! Answers that are unusual, and right or wrong nevertheless.
 
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 
 use serde_json::json;
@@ -100,6 +101,7 @@ fn an_answer_is_understood_however_it_is_written() {
         in_capitals,
         after_hints,
         with_a_digest_of_another_algorithm,
+        said_to_be_compressed,
     ] {
         let mut stock = Stock::new();
         let image = stock.image(&"content ".repeat(1000));
@@ -117,6 +119,31 @@ fn an_answer_is_understood_however_it_is_written() {
         assert_eq!(ran.code, Some(0), "{}", ran.stderr);
         assert_released(&source, &target, image.digest());
     }
+}
+
+fn said_to_be_compressed(bytes: &[u8]) -> Vec<u8> {
+    let (head, body) = parts(bytes);
+    let head = head.replacen("\r\n", "\r\nContent-Encoding: gzip\r\n", 1);
+    [head.as_bytes(), body].concat()
+}
+
+#[test]
+fn a_manifest_that_is_compressed_nevertheless_is_told() {
+    fn compressed(bytes: &[u8]) -> Vec<u8> {
+        let bytes = said_to_be_compressed(bytes);
+        let (head, body) = parts(&bytes);
+        let head = without_length(&head);
+        let mut encoder = flate2::write::GzEncoder::new(head.into_bytes(), Default::default());
+        encoder.write_all(body).unwrap();
+        encoder.finish().unwrap()
+    }
+    let mut stock = Stock::new();
+    let image = stock.image("image");
+    let (source, target) = (Scripted::start(stock.state), empty(false));
+    let get = Matching::new("GET", format!("/manifests/{}", image.digest()));
+    source.script(get, When::From(1), Fault::Rewritten(compressed));
+    let ran = promote(&source, &target, image.digest(), "60");
+    ran.fails(1, &["encoded as \"gzip\"", "hint: "]);
 }
 
 #[test]
