@@ -12,5 +12,6 @@ mod name;
 pub use digest::{Digest, Hasher};
 pub use manifest::{
     Content, Descriptor, MAX_MANIFEST_BYTES, Manifest, MediaType, ParseManifestError, annotation,
+    empty_where_null,
 };
 pub use name::{Host, Location, Reference, RepositoryName, Tag, Target};

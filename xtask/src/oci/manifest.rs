@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::Digest;
 
@@ -88,7 +88,11 @@ pub struct Descriptor {
     /// The length of the content in bytes.
     pub size: u64,
     /// Notes on the content.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "empty_where_null",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
     pub annotations: BTreeMap<String, String>,
     /// What else the descriptor says (platform, urls, artifact type), kept as it is.
     #[serde(flatten)]
@@ -169,11 +173,32 @@ impl std::error::Error for ParseManifestError {}
 struct Document {
     media_type: Option<String>,
     config: Option<Descriptor>,
+    #[serde(default, deserialize_with = "present")]
     layers: Option<Vec<Descriptor>>,
+    #[serde(default, deserialize_with = "present")]
     manifests: Option<Vec<Descriptor>>,
-    #[serde(default)]
-    annotations: Option<BTreeMap<String, String>>,
+    #[serde(default, deserialize_with = "empty_where_null")]
+    annotations: BTreeMap<String, String>,
     subject: Option<Descriptor>,
+}
+
+/// Programs in Go write an empty list or map as `null`.
+///
+/// # Errors
+/// Where it is neither `null` nor of that type.
+pub fn empty_where_null<'de, T, D>(deserializer: D) -> Result<T, D::Error>
+where
+    T: Default + Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
+}
+
+/// A list that is there, also where it is `null`.
+fn present<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Vec<Descriptor>>, D::Error> {
+    empty_where_null(deserializer).map(Some)
 }
 
 impl Manifest {
@@ -199,7 +224,7 @@ impl Manifest {
             bytes,
             media_type,
             content,
-            annotations: document.annotations.unwrap_or_default(),
+            annotations: document.annotations,
             subject: document.subject.map(|subject| subject.digest),
         })
     }
@@ -293,6 +318,17 @@ mod tests {
                 .media_type(),
             MediaType::OciManifest
         );
+    }
+
+    #[test]
+    fn a_list_that_is_null_is_empty() {
+        let blob =
+            format!(r#"{{"mediaType":"x","digest":"{DIGEST}","size":0,"annotations":null}}"#);
+        let image = format!(r#"{{"config":{blob},"layers":null,"annotations":null}}"#);
+        let image = Manifest::parse(image.into(), None).unwrap();
+        assert!(matches!(image.content(), Content::Image { blobs } if blobs.len() == 1));
+        let index = Manifest::parse(br#"{"manifests":null}"#.into(), None).unwrap();
+        assert!(matches!(index.content(), Content::Index { manifests } if manifests.is_empty()));
     }
 
     #[test]

@@ -115,9 +115,10 @@ fn bring_over(
     production: &dyn Repository,
     manifest: &Manifest,
 ) -> Result<()> {
-    copy_image(staging, production, manifest)?;
+    let mut subjects = copy_image(staging, production, manifest)?;
     production.put_manifest(&Target::Digest(manifest.digest()), manifest)?;
-    copy_referrers(staging, production, manifest)?;
+    subjects.push(manifest.digest());
+    copy_referrers(staging, production, subjects)?;
     if let Some(tag) = commit_tag(staging_tag, manifest)? {
         production.put_manifest(&Target::Tag(tag), manifest)?;
     }

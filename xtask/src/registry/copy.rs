@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::io::Read;
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::sync::LazyLock;
 use std::thread::{self, Scope};
 
 use anyhow::{Context as _, Result};
@@ -23,49 +23,44 @@ const MAX_DEPTH: usize = 8;
 
 static MOVING: LazyLock<Gate> = LazyLock::new(|| Gate::new(BLOBS_AT_ONCE));
 
-/// What a copy moved.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Copied {
-    /// Blobs that went through here.
-    pub blobs: u32,
-    /// Blobs that the registry took over by itself.
-    pub mounted: u32,
-}
-
 /// Makes everything that `manifest` refers to present in `target`: blobs first,
-/// an index's manifests next. `manifest` itself is the caller's to put, last.
+/// an index's manifests next, whose digests are returned. `manifest` itself is the
+/// caller's to put, last.
 pub fn copy_image(
     source: &dyn Repository,
     target: &dyn Repository,
     manifest: &Manifest,
-) -> Result<Copied> {
+) -> Result<Vec<Digest>> {
     let mut copying = Copying {
         source,
         target,
-        copied: Mutex::default(),
-        done: HashSet::new(),
+        done: Vec::new(),
+        known: HashSet::new(),
     };
     copying.content(manifest, 0)?;
-    let copied = copying.copied.into_inner();
-    Ok(copied.unwrap_or_else(PoisonError::into_inner))
+    Ok(copying.done)
 }
 
 /// A copy on its way.
 struct Copying<'a> {
     source: &'a dyn Repository,
     target: &'a dyn Repository,
-    copied: Mutex<Copied>,
-    /// The manifests that are there: several indexes may list the same one.
-    done: HashSet<Digest>,
+    /// The manifests that are there, in the order in which they were put.
+    done: Vec<Digest>,
+    /// The same: several indexes may list one.
+    known: HashSet<Digest>,
 }
 
 impl Copying<'_> {
     fn content(&mut self, manifest: &Manifest, depth: usize) -> Result<()> {
         match manifest.content() {
             Refers::Image { blobs } => {
-                let blobs: Vec<_> = blobs.iter().filter(|blob| !blob.is_foreign()).collect();
+                // An image may have the same layer several times.
+                let mut listed = HashSet::new();
+                let blobs = blobs.iter().filter(|blob| !blob.is_foreign());
+                let blobs: Vec<_> = blobs.filter(|blob| listed.insert(blob.digest)).collect();
                 let results = parallel::map(&blobs, BLOBS_AT_ONCE, |blob| {
-                    copy_blob(self.source, self.target, blob, &self.copied)
+                    copy_blob(self.source, self.target, blob)
                 });
                 results.into_iter().collect()
             }
@@ -81,33 +76,22 @@ impl Copying<'_> {
             let fault = format!("{what} lies in more than {MAX_DEPTH} indexes");
             return Err(Kind::Failed.because(fault).into());
         }
-        if self.done.contains(digest) {
+        if self.known.contains(digest) {
             return Ok(());
         }
         let child = require_manifest(self.source, digest)?;
         self.content(&child, depth)?;
         self.target
             .put_manifest(&Target::Digest(child.digest()), &child)?;
-        self.done.insert(*digest);
+        self.known.insert(*digest);
+        self.done.push(*digest);
         Ok(())
     }
 }
 
-fn copy_blob(
-    source: &dyn Repository,
-    target: &dyn Repository,
-    blob: &Descriptor,
-    copied: &Mutex<Copied>,
-) -> Result<()> {
-    let count = |change: fn(&mut Copied)| {
-        change(&mut copied.lock().unwrap_or_else(PoisonError::into_inner))
-    };
+fn copy_blob(source: &dyn Repository, target: &dyn Repository, blob: &Descriptor) -> Result<()> {
     let _moving = MOVING.enter();
-    if target.has_blob(blob)? {
-        return Ok(());
-    }
-    if target.mount_blob(blob, source.name())? {
-        count(|copied| copied.mounted += 1);
+    if target.has_blob(blob)? || target.mount_blob(blob, source.name())? {
         return Ok(());
     }
     let written = thread::scope(|scope| {
@@ -118,9 +102,7 @@ fn copy_blob(
         };
         target.write_blob(blob, &content)
     });
-    written.with_context(|| format!("copying the blob {} from {}", blob.digest, source.name()))?;
-    count(|copied| copied.blobs += 1);
-    Ok(())
+    written.with_context(|| format!("copying the blob {} from {}", blob.digest, source.name()))
 }
 
 /// The manifest, which must be there: something refers to it.

@@ -120,7 +120,8 @@ impl HttpRepository {
         let media_type = answer.header("content-type").map(str::to_owned);
         let bytes = answer.read(MAX_MANIFEST_BYTES)?;
         self.session.count_bytes(bytes.len());
-        let manifest = parse_manifest(bytes, media_type.as_deref())?;
+        let manifest = parse_manifest(bytes, media_type.as_deref());
+        let manifest = manifest.map_err(|failure| answer.blame_encoding(failure))?;
         match target {
             Target::Digest(wanted) if *wanted != manifest.digest() => {
                 let fault = format!(

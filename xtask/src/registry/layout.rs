@@ -18,7 +18,7 @@ use crate::error::Kind;
 use crate::files::{self, FolderLock};
 use crate::oci::{
     Content as Refers, Descriptor, Digest, Hasher, MAX_MANIFEST_BYTES, Manifest, MediaType,
-    RepositoryName, Tag, Target, annotation,
+    RepositoryName, Tag, Target, annotation, empty_where_null,
 };
 
 /// The bound of `index.json`: a descriptor for each of some hundred thousand tags.
@@ -40,6 +40,7 @@ struct Index {
     schema_version: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     media_type: Option<String>,
+    #[serde(deserialize_with = "empty_where_null")]
     manifests: Vec<Descriptor>,
     #[serde(flatten)]
     rest: serde_json::Map<String, serde_json::Value>,

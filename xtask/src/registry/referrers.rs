@@ -26,15 +26,13 @@ pub(super) fn listed(index: Option<&Manifest>) -> Vec<Descriptor> {
     }
 }
 
-/// Copies what refers to `manifest`, to the images of an index, and to what
-/// refers to those; gives how many manifests that were.
+/// Copies what refers to `subjects`, and to what refers to those; gives how many
+/// manifests that were.
 pub fn copy_referrers(
     source: &dyn Repository,
     target: &dyn Repository,
-    manifest: &Manifest,
+    mut subjects: Vec<Digest>,
 ) -> Result<usize> {
-    let mut subjects = vec![manifest.digest()];
-    subjects.extend(listed(Some(manifest)).iter().map(|child| child.digest));
     let mut seen: HashSet<_> = subjects.iter().copied().collect();
     let mut copied = 0;
     while let Some(subject) = subjects.pop() {

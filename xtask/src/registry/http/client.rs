@@ -97,6 +97,20 @@ impl Answer {
         self.headers.get(name)?.to_str().ok()
     }
 
+    /// `failure` to make sense of the body, or its reason: that it was compressed on
+    /// its way. Some registries only say so, and then nothing is wrong with it.
+    pub(super) fn blame_encoding(&self, failure: Failure) -> Failure {
+        match self.header("content-encoding") {
+            Some(encoding) if !encoding.eq_ignore_ascii_case("identity") => Kind::Failed
+                .because(format!(
+                    "the answer is encoded as {encoding:?}, although it was asked for as it is"
+                ))
+                .hint("let whatever stands in front of the registry pass its answers on unchanged")
+                .into(),
+            _ => failure,
+        }
+    }
+
     /// The body, which may have `bound` bytes at most.
     pub(super) fn read(&mut self, bound: usize) -> Result<Vec<u8>, Failure> {
         let mut bytes = Vec::new();

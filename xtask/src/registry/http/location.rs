@@ -20,7 +20,10 @@ pub(super) fn resolve(base: &str, reference: &str) -> Result<String> {
     };
     if uri.scheme_str() != Some("https") && !host.is_loopback() {
         let fault = format!("{base} leads to {url}, which is not HTTPS");
-        return Err(Kind::Failed.because(fault).into());
+        return Err(Kind::Failed
+            .because(fault)
+            .hint("a registry behind a proxy must know its own URL: let the proxy send `X-Forwarded-Proto: https`, or configure the URL in the registry")
+            .into());
     }
     Ok(url)
 }

@@ -89,7 +89,8 @@ impl HttpRepository {
         let body = answer.read(MAX_MANIFEST_BYTES)?;
         self.session.count_bytes(body.len());
         let (bytes, excerpt) = (body.len(), failure::excerpt(&body));
-        let index = parse_manifest(body, Some(MediaType::OciIndex.name()))?;
+        let index = parse_manifest(body, Some(MediaType::OciIndex.name()));
+        let index = index.map_err(|failure| answer.blame_encoding(failure))?;
         match index.content() {
             Content::Index { manifests } => Ok(Page {
                 referrers: manifests.clone(),

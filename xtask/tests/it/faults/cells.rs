@@ -23,6 +23,8 @@ pub(super) enum Scenario {
     Copied,
     /// The image is pushed to staging.
     Staged,
+    /// Production goes back to what was kept.
+    RolledBack,
 }
 
 /// A request of a promotion.
@@ -48,13 +50,14 @@ pub(super) enum Step {
 }
 
 impl Scenario {
-    pub(super) const ALL: [Self; 6] = [
+    pub(super) const ALL: [Self; 7] = [
         Self::New,
         Self::Displaced,
         Self::Untested,
         Self::Mounted,
         Self::Copied,
         Self::Staged,
+        Self::RolledBack,
     ];
 
     /// The requests that it is about.
@@ -67,6 +70,7 @@ impl Scenario {
             Self::Mounted => &[Mount, PutDigest, Referrers],
             Self::Copied => &[GetBlob, BeginUpload, PutBlob],
             Self::Staged => &[HeadBlob, BeginUpload, PutBlob, PutTag],
+            Self::RolledBack => &[GetOld, LookAgain, PutTag, LookAfter, PutPrevious],
         }
     }
 
@@ -81,7 +85,12 @@ impl Scenario {
 
     /// What that tag points at before.
     pub(super) fn before(self) -> Option<Digest> {
-        (self == Self::Displaced).then_some(STOCK.old)
+        matches!(self, Self::Displaced | Self::RolledBack).then_some(STOCK.old)
+    }
+
+    /// What the tag that keeps points at before.
+    pub(super) fn kept(self) -> Option<Digest> {
+        (self == Self::RolledBack).then_some(STOCK.new)
     }
 
     /// The requests of it that `step` stands for, and the number of the first of them.
@@ -89,7 +98,7 @@ impl Scenario {
         let (repository, tag) = self.target();
         let manifest = |what: &dyn std::fmt::Display| format!("/v2/{repository}/manifests/{what}");
         let look = || Matching::new("HEAD", manifest(&tag));
-        let displaced = usize::from(self == Self::Displaced);
+        let displaced = usize::from(self.before().is_some());
         match step {
             Step::Challenge => (look(), 1),
             Step::Look => (look(), 2),
@@ -409,6 +418,8 @@ impl Cell {
             (None, _) => vec![new],
             _ if self.row == Row::SomebodyMoves => vec![Some(STOCK.foreign)],
             (_, Step::LookAfter) => vec![new],
+            // A rollback moves the production tag first.
+            (_, Step::PutPrevious) if self.scenario == Scenario::RolledBack => vec![new],
             (_, Step::PutTag) if matches!(self.row, Row::OtherDigest) => vec![new],
             // The answer got lost, whatever became of the request.
             (_, Step::PutTag) => match self.row {

@@ -14,7 +14,7 @@ const TAG: &str = "1.0.RELEASE";
 /// Images for a registry.
 pub(super) struct Stock {
     _folder: TempDir,
-    layout: Layout,
+    pub(super) layout: Layout,
     pub(super) state: State,
 }
 

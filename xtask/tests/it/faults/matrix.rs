@@ -15,6 +15,8 @@ use crate::support::image::Image;
 use crate::support::scripted::{Scripted, When};
 use crate::support::{Ran, Sandbox};
 
+const KEPT: &str = "1.0.RELEASE-previous";
+
 /// The cells that run at once; nearly all of their time they wait.
 const AT_ONCE: usize = 32;
 
@@ -41,6 +43,9 @@ fn run(scenario: Scenario, cell: Option<Cell>) -> Run {
     state.has_referrers = state.mounts;
     if let Some(before) = scenario.before() {
         state.point("app", "1.0.RELEASE", before);
+    }
+    if let Some(kept) = scenario.kept() {
+        state.point("app", KEPT, kept);
     }
     if scenario == Scenario::Staged {
         state.repositories.clear();
@@ -70,6 +75,7 @@ fn run(scenario: Scenario, cell: Option<Cell>) -> Run {
             arguments.extend(["staging-tag", "backend"]);
         }
         Scenario::Untested => arguments.extend(["promote", "backend"]),
+        Scenario::RolledBack => arguments.extend(["rollback", "backend"]),
         _ => arguments.extend(["promote", "backend", "--digest", &digest]),
     }
     if matches!(scenario, Scenario::Mounted | Scenario::Copied) {
@@ -123,9 +129,9 @@ fn judge(cell: Cell, usual: &HashMap<String, usize>) -> Vec<String> {
         expected.tag.contains(&found),
         format!("the tag points at {found:?}"),
     );
-    let kept = server.with(|state| state.tag(repository, "1.0.RELEASE-previous"));
+    let kept = server.with(|state| state.tag(repository, KEPT));
     demand(
-        kept.is_none() || kept == cell.scenario.before(),
+        [cell.scenario.kept(), cell.scenario.before()].contains(&kept),
         format!("-previous is {kept:?}"),
     );
     demand(
@@ -137,7 +143,8 @@ fn judge(cell: Cell, usual: &HashMap<String, usize>) -> Vec<String> {
         format!("it took {took:?}"),
     );
     let asked = server.asked().len();
-    if cell.scenario != Scenario::Staged {
+    // Of the others no object says how much was asked.
+    if !matches!(cell.scenario, Scenario::Staged | Scenario::RolledBack) {
         let counted = object["requests"].as_u64().unwrap_or(0)
             + object["auth_requests"].as_u64().unwrap_or(0);
         // A request that the time limit meets on its way out may never be seen.

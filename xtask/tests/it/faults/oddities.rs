@@ -1,6 +1,7 @@
 //! Answers that are unusual, and right or wrong nevertheless.
 
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 
 use serde_json::json;
@@ -100,6 +101,7 @@ fn an_answer_is_understood_however_it_is_written() {
         in_capitals,
         after_hints,
         with_a_digest_of_another_algorithm,
+        said_to_be_compressed,
     ] {
         let mut stock = Stock::new();
         let image = stock.image(&"content ".repeat(1000));
@@ -117,6 +119,31 @@ fn an_answer_is_understood_however_it_is_written() {
         assert_eq!(ran.code, Some(0), "{}", ran.stderr);
         assert_released(&source, &target, image.digest());
     }
+}
+
+fn said_to_be_compressed(bytes: &[u8]) -> Vec<u8> {
+    let (head, body) = parts(bytes);
+    let head = head.replacen("\r\n", "\r\nContent-Encoding: gzip\r\n", 1);
+    [head.as_bytes(), body].concat()
+}
+
+#[test]
+fn a_manifest_that_is_compressed_nevertheless_is_told() {
+    fn compressed(bytes: &[u8]) -> Vec<u8> {
+        let bytes = said_to_be_compressed(bytes);
+        let (head, body) = parts(&bytes);
+        let head = without_length(&head);
+        let mut encoder = flate2::write::GzEncoder::new(head.into_bytes(), Default::default());
+        encoder.write_all(body).unwrap();
+        encoder.finish().unwrap()
+    }
+    let mut stock = Stock::new();
+    let image = stock.image("image");
+    let (source, target) = (Scripted::start(stock.state), empty(false));
+    let get = Matching::new("GET", format!("/manifests/{}", image.digest()));
+    source.script(get, When::From(1), Fault::Rewritten(compressed));
+    let ran = promote(&source, &target, image.digest(), "60");
+    ran.fails(1, &["encoded as \"gzip\"", "hint: "]);
 }
 
 #[test]
@@ -316,6 +343,69 @@ fn indexes_in_indexes_are_copied_once_each_and_not_without_end() {
     let (source, target) = (Scripted::start(stock.state), empty(false));
     promote(&source, &target, index.digest(), "60").fails(1, &["more than 8 indexes"]);
     assert_eq!(target.with(|state| state.tag("released", TAG)), None);
+}
+
+#[test]
+fn what_signs_an_image_deep_in_indexes_goes_along() {
+    let mut stock = Stock::new();
+    let image = stock.image("image");
+    let signature = stock.referrer("signature", &image);
+    let mut index = index_of(&[&image]);
+    stock.take(&index);
+    index = index_of(&[&index]);
+    stock.take(&index);
+    let (source, target) = (Scripted::start(stock.state), empty(true));
+    source.with(|state| state.has_referrers = true);
+    let ran = promote(&source, &target, index.digest(), "60");
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    target.with(|state| {
+        let kept = &state.repository("released").manifests;
+        assert!(kept.contains_key(&signature.digest()));
+    });
+}
+
+/// Programs in Go write an empty list as `null`.
+#[test]
+fn lists_that_are_null_are_empty() {
+    let mut stock = Stock::new();
+    let config = stock.image("image");
+    let xtask::oci::Content::Image { blobs } = config.content() else {
+        panic!("an image");
+    };
+    let document = json!({ "schemaVersion": 2, "mediaType": MediaType::OciManifest.name(), "config": blobs[0], "layers": null, "annotations": null });
+    let image = Manifest::parse(document.to_string().into_bytes(), None).unwrap();
+    stock.take(&image);
+    let (source, target) = (Scripted::start(stock.state), empty(true));
+    let nothing =
+        json!({ "schemaVersion": 2, "mediaType": MediaType::OciIndex.name(), "manifests": null });
+    let nothing = Answer::status(200).body(MediaType::OciIndex.name(), nothing.to_string());
+    let list = Matching::new("GET", format!("/referrers/{}", image.digest()));
+    source.script(list, When::From(1), Fault::Answer(nothing));
+    let ran = promote(&source, &target, image.digest(), "60");
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert_released(&source, &target, image.digest());
+}
+
+#[test]
+fn a_layer_that_is_there_twice_or_empty_is_copied() {
+    let mut stock = Stock::new();
+    let base = stock.image("image");
+    let xtask::oci::Content::Image { blobs } = base.content() else {
+        panic!("an image");
+    };
+    let empty_layer = stock
+        .layout
+        .store("application/vnd.oci.image.layer.v1.tar", b"")
+        .unwrap();
+    let layers = [&blobs[1], &empty_layer, &blobs[1], &empty_layer];
+    let document = json!({ "schemaVersion": 2, "mediaType": MediaType::OciManifest.name(), "config": blobs[0], "layers": layers });
+    let image = Manifest::parse(document.to_string().into_bytes(), None).unwrap();
+    stock.take(&image);
+    let (source, target) = (Scripted::start(stock.state), empty(true));
+    let ran = promote(&source, &target, image.digest(), "60");
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert_released(&source, &target, image.digest());
+    assert_eq!(uploads(&target), 3);
 }
 
 /// A sandbox with an image in the layout of its backend.

@@ -58,6 +58,10 @@ fn redirects_end_and_do_not_leave_https() {
             "redirects more than",
         ),
         ("http://registry.example/x".into(), "which is not HTTPS"),
+        (
+            "http://registry.example/x".into(),
+            "hint: a registry behind a proxy",
+        ),
         ("ftp://registry.example/x".into(), "which is no URL"),
         ("//registry.example/x".into(), "which is not HTTPS"),
     ] {

@@ -33,7 +33,8 @@ pub(crate) fn kill_promotions(
     for round in 0.. {
         let before = tag();
         let digest = &digests[round % 2];
-        let killed = kill(sandbox, digest, random.below(usual));
+        let arguments = ["promote", "backend", "--digest", digest];
+        let killed = kill(sandbox, &arguments, random.below(usual));
         let after = tag();
         let told = format!("seed {seed}, round {round}: {before:?}, {after:?}");
         assert!(after == before || after.as_ref() == Some(digest), "{told}");
@@ -51,9 +52,37 @@ pub(crate) fn kill_promotions(
     );
 }
 
+/// Rolls backend back and forth, kills that at random moments, and looks at what is
+/// left: `tags` is what production and the tag that keeps point at. They change
+/// places, or nothing happens.
+pub(crate) fn kill_rollbacks(sandbox: &Sandbox, tags: impl Fn() -> [Option<Digest>; 2]) {
+    let mut random = Random::new();
+    let seed = random.0;
+    let since = Instant::now();
+    sandbox.ok(["rollback", "backend"]);
+    let usual = since.elapsed();
+    let (mut kills, mut moved) = (0, 0);
+    while kills < KILLS {
+        let before = tags();
+        let killed = kill(sandbox, &["rollback", "backend"], random.below(usual));
+        let after = tags();
+        let told = format!("seed {seed}, kill {kills}: {before:?}, {after:?}");
+        let [production, kept] = before;
+        assert!(
+            [[production, kept], [kept, production]].contains(&after),
+            "{told}"
+        );
+        assert_whole(&sandbox.path("target"));
+        kills += usize::from(killed);
+        moved += usize::from(killed && after != before);
+    }
+    println!("kills: {kills} of rollbacks, {moved} after the tags had moved (seed {seed})");
+    sandbox.ok(["rollback", "backend"]);
+}
+
 /// Whether the command was still running at that moment.
-fn kill(sandbox: &Sandbox, digest: &str, moment: Duration) -> bool {
-    let mut command = sandbox.command(["promote", "backend", "--digest", digest]);
+fn kill(sandbox: &Sandbox, arguments: &[&str], moment: Duration) -> bool {
+    let mut command = sandbox.command(arguments);
     let silent = command.stdout(Stdio::null()).stderr(Stdio::null());
     let mut child = silent.spawn().unwrap();
     std::thread::sleep(moment);
