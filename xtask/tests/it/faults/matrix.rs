@@ -13,7 +13,7 @@ use super::cells::{Cell, Scenario};
 use super::{STOCK, sandbox};
 use crate::support::image::Image;
 use crate::support::scripted::{Scripted, When};
-use crate::support::{Ran, Sandbox};
+use crate::support::{Ran, Sandbox, tell};
 
 const KEPT: &str = "1.0.RELEASE-previous";
 
@@ -226,7 +226,7 @@ fn every_fault_of_every_request_ends_as_specified() {
         .collect();
     let cells = Cell::all();
     let judged = parallel::map(&cells, AT_ONCE, |cell| judge(*cell, &usual));
-    println!("matrix: {} cells", cells.len());
+    tell(format_args!("matrix: {} cells", cells.len()));
     let wrong: Vec<_> = cells
         .iter()
         .zip(judged)

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{STOCK, sandbox};
 use crate::support::scripted::{Answer, Fault, Matching, Scripted, When};
-use crate::support::{Ran, Sandbox};
+use crate::support::{Ran, Sandbox, tell};
 
 pub(super) const TAG: &str = "1.0.RELEASE";
 
@@ -243,7 +243,10 @@ fn services_go_side_by_side_and_eight_requests_at_once() {
     let sandbox = many(&registry, 100);
     let since = Instant::now();
     let objects = sandbox.json(0, &["promote"]);
-    println!("100 services, 20 ms a request: {:?}", since.elapsed());
+    tell(format_args!(
+        "100 services, 20 ms a request: {:?}",
+        since.elapsed()
+    ));
     assert!(objects.iter().all(|object| object["requests"] == json!(4)));
     assert_eq!(registry.most_at_once(), 8);
 }

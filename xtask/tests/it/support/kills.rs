@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use serde_json::Value;
 use xtask::oci::Digest;
 
-use super::Sandbox;
+use super::{Sandbox, tell};
 
 /// How often a promotion is killed in one place.
 const KILLS: usize = 100;
@@ -47,9 +47,9 @@ pub(crate) fn kill_promotions(
             break;
         }
     }
-    println!(
+    tell(format_args!(
         "kills: {kills} of promotions in {place}, {moved} after the tag had moved (seed {seed})"
-    );
+    ));
 }
 
 /// Rolls backend back and forth, kills that at random moments, and looks at what is
@@ -76,7 +76,9 @@ pub(crate) fn kill_rollbacks(sandbox: &Sandbox, tags: impl Fn() -> [Option<Diges
         kills += usize::from(killed);
         moved += usize::from(killed && after != before);
     }
-    println!("kills: {kills} of rollbacks, {moved} after the tags had moved (seed {seed})");
+    tell(format_args!(
+        "kills: {kills} of rollbacks, {moved} after the tags had moved (seed {seed})"
+    ));
     sandbox.ok(["rollback", "backend"]);
 }
 

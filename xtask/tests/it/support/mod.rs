@@ -12,6 +12,7 @@ pub(crate) mod token_server;
 
 use std::ffi::OsStr;
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -236,6 +237,13 @@ impl Ran {
     pub(crate) fn line(&self) -> &str {
         self.stdout.trim_end()
     }
+}
+
+/// A line for whoever runs the tests, also where they pass: what a test prints by
+/// the usual macros is shown of failed ones alone.
+pub(crate) fn tell(line: impl std::fmt::Display) {
+    // Where nobody reads standard error, there is nobody to tell.
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 /// A program from PyPI, where `cargo xtask setup` has put it.

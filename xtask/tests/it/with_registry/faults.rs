@@ -4,11 +4,11 @@ use std::time::{Duration, Instant};
 
 use xtask::parallel;
 
-use crate::support::Sandbox;
 use crate::support::breaking::{Break, proxy};
 use crate::support::image::Image;
 use crate::support::registry::Registry;
 use crate::support::scripted::{Matching, When};
+use crate::support::{Sandbox, tell};
 
 /// The time limit of the commands that must end with it, in seconds.
 const LIMIT: u64 = 2;
@@ -196,7 +196,10 @@ fn a_connection_that_breaks_leaves_the_old_or_the_new_image() {
     let registry = Registry::open();
     let cells = Cell::all();
     let judged = parallel::map(&cells, 16, |cell| judge(&registry, *cell));
-    println!("matrix before a real registry: {} cells", cells.len());
+    tell(format_args!(
+        "matrix before a real registry: {} cells",
+        cells.len()
+    ));
     let wrong: Vec<_> = cells
         .iter()
         .zip(judged)
