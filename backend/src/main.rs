@@ -25,6 +25,10 @@ async fn main() -> ExitCode {
 async fn run() -> Result<(), Box<dyn Error>> {
     let config = Config::from_env(&Environment::of_process())?;
     let listen = config.listen;
-    service_kit::serve(listen, app::build(config).await?).await?;
+    let app = app::build(config).await.map_err(|error| {
+        let causes = service_kit::causes(&error);
+        format!("opening the database of DATABASE_URL: {causes}")
+    })?;
+    service_kit::serve(listen, app).await?;
     Ok(())
 }

@@ -274,6 +274,9 @@ fn a_database_that_cannot_be_opened_ends_the_process_without_its_password() {
             .unwrap();
         let log = String::from_utf8(output.stdout).unwrap();
         assert_eq!(output.status.code(), Some(1), "{url}");
-        assert!(log.contains("database") && !log.contains("secret"), "{log}");
+        assert!(
+            log.contains("DATABASE_URL") && !log.contains("secret"),
+            "{log}"
+        );
     }
 }

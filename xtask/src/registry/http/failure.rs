@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::time::{Duration, SystemTime};
 
+use ureq::Timeout;
 use ureq::http::{HeaderMap, StatusCode};
 
 use crate::error::{Fault, Kind};
@@ -53,7 +54,10 @@ pub(super) fn of_transport(error: ureq::Error) -> Failure {
     let final_one = |kind: Kind, message: String| Failure::from(kind.because(message));
     match error {
         ureq::Error::Io(error) => of_io(&error),
-        ureq::Error::Timeout(phase) => Failure::again(format_args!("no answer in time ({phase})")),
+        ureq::Error::Timeout(Timeout::Resolve | Timeout::Connect) => {
+            Failure::again("no connection in time")
+        }
+        ureq::Error::Timeout(_) => Failure::again("no answer in time"),
         ureq::Error::ConnectionFailed => Failure::again("the connection failed"),
         ureq::Error::HostNotFound => Failure::again("the host's name is not known"),
         ureq::Error::LargeResponseHeader(size, bound) => final_one(
