@@ -117,3 +117,16 @@ fn extract(tar: impl Read, folder: &Path) -> Result<()> {
     archive.set_preserve_ownerships(false);
     Ok(archive.unpack(folder)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_docker_writes_as_null_is_not_there() {
+        let json = r#"{"config":{"Env":null,"Cmd":null,"Entrypoint":["/service"]}}"#;
+        let runtime = serde_json::from_str::<Configuration>(json).unwrap().config;
+        assert!(runtime.env.is_none() && runtime.cmd.is_none());
+        assert_eq!(runtime.entrypoint.unwrap(), ["/service"]);
+    }
+}
