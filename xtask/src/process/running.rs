@@ -166,11 +166,18 @@ pub(super) struct Running {
 
 impl Running {
     pub(super) fn start(line: &CommandLine, expression: &Expression) -> Result<Self> {
+        // Held while the child starts: an interrupt meanwhile would not know of it.
+        let mut children = running();
+        if ENDING.load(Ordering::Relaxed) {
+            drop(children);
+            yield_to_interrupt();
+            children = running();
+        }
         let handle = expression
             .start()
             .map_err(|error| not_started(line, error))?;
         let handle = Arc::new(handle);
-        running().push(Arc::clone(&handle));
+        children.push(Arc::clone(&handle));
         Ok(Self { handle })
     }
 }
