@@ -9,6 +9,8 @@ use similar::TextDiff;
 use super::{Context, Entry, Report};
 use crate::delivery::{self, Generated};
 use crate::error::Kind;
+use crate::parameters::Catalogue;
+use crate::workspace::Workspace;
 use crate::{console, files};
 
 /// Write buildspecs, templates and the pipeline's picture from the metadata
@@ -35,11 +37,14 @@ struct Object<'a> {
 
 impl Generate {
     pub(crate) fn run(self, context: &Context) -> Result<Report> {
-        let catalogue = context.parameters.catalogue();
-        let generated = delivery::generate(&context.workspace, catalogue)?;
+        self.apply_all(&context.workspace, context.parameters.catalogue())
+    }
+
+    fn apply_all(&self, workspace: &Workspace, catalogue: &Catalogue) -> Result<Report> {
+        let generated = delivery::generate(workspace, catalogue)?;
         let entries = generated
             .iter()
-            .map(|file| self.apply(&context.workspace.root, file));
+            .map(|file| self.apply(&workspace.root, file));
         Ok(Report::new(entries.collect::<Result<_>>()?))
     }
 
@@ -61,6 +66,16 @@ impl Generate {
             entry(file, "planned", Some(&diff))
         })
     }
+}
+
+/// Checks that the files of `workspace` on disk are what its metadata gives there.
+pub(super) fn check(workspace: &Workspace) -> Result<()> {
+    let check = Generate {
+        check: true,
+        dry_run: false,
+    };
+    let catalogue = Catalogue::read(&workspace.root)?;
+    check.apply_all(workspace, &catalogue)?.into_result()
 }
 
 fn read(path: &Path) -> Result<Option<String>> {

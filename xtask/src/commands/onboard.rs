@@ -3,7 +3,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
-use super::{Context, Entry, Report};
+use super::{Context, Entry, Report, generate};
 use crate::console;
 use crate::delivery::{self, Onboarded};
 use crate::error::Kind;
@@ -56,9 +56,10 @@ impl Onboard {
     }
 }
 
-/// What is generated is fresh by construction, and `lint` is quick; then what compiles.
+/// What is quick comes first; then what compiles.
 fn verify(onboarded: &Onboarded, service: &Service) -> Result<()> {
     let workspace = &onboarded.workspace;
+    console::step("generate --check", || generate::check(workspace))?;
     console::step("lint", || lint(onboarded))?;
     let cargo = |arguments: &[&str]| {
         let line = CommandLine::cargo()

@@ -79,7 +79,9 @@ fn a_failure_puts_everything_back() {
             lock.inspect(|lock| sandbox.write("Cargo.lock", lock));
             let before = tree(sandbox.root());
             let ran = sandbox.run(["onboard", "orders", "--upstream", "backend"]);
-            ran.fails(1, &[step, "everything was put back as it was"]);
+            let checked = ["done  generate --check (", "done  lint ("];
+            ran.fails(1, &[checked[0], checked[1], step]);
+            ran.fails(1, &["everything was put back as it was"]);
             is_as_before(&sandbox, &before);
         }
     }

@@ -12,6 +12,7 @@ use crate::process::{self, Background, CommandLine};
 /// A registry on a free port of this machine. It ends when dropped.
 pub(super) struct Registry {
     pub(super) port: u16,
+    #[expect(dead_code, reason = "dropping it is what ends the process")]
     process: Background,
 }
 
@@ -41,12 +42,6 @@ impl Registry {
         // Nobody may leave the pipe full.
         std::thread::spawn(move || lines.for_each(drop));
         Ok(registry)
-    }
-}
-
-impl Drop for Registry {
-    fn drop(&mut self) {
-        self.process.stop();
     }
 }
 

@@ -11,6 +11,7 @@ use crate::files;
 use crate::oci::{Descriptor, Digest, Manifest, MediaType, RepositoryName, Target};
 use crate::parallel;
 use crate::registry::{Access, Repository};
+use crate::workspace::prefix_of;
 
 /// How many repositories are filled at once.
 const AT_ONCE: usize = 8;
@@ -82,7 +83,7 @@ impl Sample {
     fn parameters(&self, port: u16) -> String {
         let digest = self.image.digest().to_string();
         self.names.iter().fold(String::new(), |mut text, name| {
-            let prefix = name.to_uppercase().replace('-', "_");
+            let prefix = prefix_of(name);
             for (parameter, value) in [
                 ("IMAGE_REPO_NAME", repository(port, name).as_str()),
                 ("IMAGE_TAG_STAGING", "1.0.SNAPSHOT"),
