@@ -135,6 +135,13 @@ impl Browser {
         Ok(())
     }
 
+    /// Leaves every request that the page's script makes from now on without an answer.
+    pub(crate) async fn silence(&self) -> Result<()> {
+        let script = "window.fetch = () => new Promise(() => {})";
+        let silenced = self.client.execute(script, Vec::new()).await;
+        silenced.map(drop).context("silencing the server")
+    }
+
     /// Writes what is seen now into a file.
     pub(crate) async fn photograph(&self, file: &Path) -> Result<()> {
         let image = self

@@ -87,7 +87,11 @@ async fn change_the_form(pages: &Pages<'_>) -> Result<()> {
     browser.click("deleteEmailButton-0_0").await?;
     browser.seen("#addUsersForm:not(:has(#email-0_1))").await?;
     user.emails.remove(0);
-    pages.keeps(0, &user).await
+    pages.keeps(0, &user).await?;
+    // Nothing can be entered that the answer would take away again.
+    browser.silence().await?;
+    browser.click("addFormButton-0").await?;
+    browser.seen("#addUsersForm[inert]").await.map(drop)
 }
 
 async fn add_two_users(pages: &Pages<'_>) -> Result<()> {

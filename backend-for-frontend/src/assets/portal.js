@@ -11,10 +11,10 @@ function show(message) {
 }
 
 async function send(form, button) {
-  const answer = await fetch(form.action, {
-    method: "POST",
-    body: new URLSearchParams(new FormData(form, button)),
-  });
+  const body = new URLSearchParams(new FormData(form, button));
+  // What is typed while the answer is on its way would be lost: the answer has not seen it.
+  form.inert = true;
+  const answer = await fetch(form.action, { method: "POST", body });
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   // The page of an error has no form; then what was entered stays.
   form.replaceWith(page.getElementById(form.id) ?? form);
@@ -37,8 +37,9 @@ document.addEventListener("submit", async (event) => {
   const unreachable = event.target.dataset.unreachable;
   try {
     await send(event.target, button);
-    restoreFocus(button.id);
   } catch {
     show(unreachable);
   }
+  event.target.inert = false;
+  restoreFocus(button.id);
 });
