@@ -2,14 +2,15 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use xtask::error::Kind;
+use xtask::oci::Digest;
 use xtask::parallel;
 
-use super::cells::{Cell, Scenario};
+use super::cells::{Cell, Row, Scenario};
 use super::{STOCK, sandbox};
 use crate::support::image::Image;
 use crate::support::scripted::{Scripted, When};
@@ -29,78 +30,91 @@ const AMPLE: u64 = 60;
 /// What starting and ending a process may take on a busy machine.
 const SLACK: Duration = Duration::from_secs(10);
 
-struct Run {
+/// A registry, and a workspace in which a scenario's command is about to run.
+struct Stage {
+    scenario: Scenario,
     server: Scripted,
     sandbox: Sandbox,
-    ran: Ran,
-    took: Duration,
 }
 
-/// Runs the command of a scenario, with a fault where a cell has one.
-fn run(scenario: Scenario, cell: Option<Cell>) -> Run {
-    let mut state = STOCK.state();
-    state.mounts = scenario == Scenario::Mounted;
-    state.has_referrers = state.mounts;
-    if let Some(before) = scenario.before() {
-        state.point("app", "1.0.RELEASE", before);
-    }
-    if let Some(kept) = scenario.kept() {
-        state.point("app", KEPT, kept);
-    }
-    if scenario == Scenario::Staged {
-        state.repositories.clear();
-    } else {
-        state.point("app", "1.0.SNAPSHOT", STOCK.new);
-    }
-    let server = Scripted::start(state);
-    if let Some(cell) = cell {
-        let (matching, number) = scenario.requests(cell.step);
-        let when = if cell.always {
-            When::From(number)
-        } else {
-            When::Only(number)
-        };
-        server.script(matching, when, cell.row.fault(scenario));
-    }
-    let mut sandbox = sandbox(&server);
-    let digest = STOCK.new.to_string();
-    let mut arguments = vec!["--format", "json", "--timeout"];
-    let kind = cell.and_then(|cell| cell.outcome().kind);
-    let ends = kind == Some(Kind::Unavailable);
-    let limit = if ends { LIMIT } else { AMPLE }.to_string();
-    arguments.push(&limit);
-    match scenario {
-        Scenario::Staged => {
-            sandbox.has_built("backend", Image::new("new"));
-            arguments.extend(["staging-tag", "backend"]);
+impl Stage {
+    fn new(scenario: Scenario) -> Self {
+        let mut state = STOCK.state();
+        state.mounts = scenario == Scenario::Mounted;
+        state.has_referrers = state.mounts;
+        if let Some(before) = scenario.before() {
+            state.point("app", "1.0.RELEASE", before);
         }
-        Scenario::Untested => arguments.extend(["promote", "backend"]),
-        Scenario::RolledBack => arguments.extend(["rollback", "backend"]),
-        _ => arguments.extend(["promote", "backend", "--digest", &digest]),
+        if let Some(kept) = scenario.kept() {
+            state.point("app", KEPT, kept);
+        }
+        if scenario == Scenario::Staged {
+            state.repositories.clear();
+        } else {
+            state.point("app", "1.0.SNAPSHOT", STOCK.new);
+        }
+        let server = Scripted::start(state);
+        let mut sandbox = sandbox(&server);
+        if scenario == Scenario::Staged {
+            sandbox.has_built("backend", Image::new("new"));
+        }
+        if matches!(scenario, Scenario::Mounted | Scenario::Copied) {
+            sandbox.has_own_production(server.repository("released"));
+        }
+        Self {
+            scenario,
+            server,
+            sandbox,
+        }
     }
-    if matches!(scenario, Scenario::Mounted | Scenario::Copied) {
-        sandbox.has_own_production(server.repository("released"));
+
+    /// Runs the command with that time limit in seconds.
+    fn run(&self, limit: u64) -> Ran {
+        let (limit, digest) = (limit.to_string(), STOCK.new.to_string());
+        let command: &[&str] = match self.scenario {
+            Scenario::Staged => &["staging-tag", "backend"],
+            Scenario::Untested => &["promote", "backend"],
+            Scenario::RolledBack => &["rollback", "backend"],
+            _ => &["promote", "backend", "--digest", &digest],
+        };
+        let options = ["--format", "json", "--timeout", &limit];
+        self.sandbox.run(options.iter().chain(command))
     }
-    let since = Instant::now();
-    let ran = sandbox.run(arguments);
-    Run {
-        took: since.elapsed(),
-        server,
-        sandbox,
-        ran,
+
+    fn tag(&self) -> Option<Digest> {
+        let (repository, tag) = self.scenario.target();
+        self.server.with(|state| state.tag(repository, tag))
+    }
+
+    fn kept(&self) -> Option<Digest> {
+        let repository = self.scenario.target().0;
+        self.server.with(|state| state.tag(repository, KEPT))
+    }
+
+    fn violations(&self) -> Vec<String> {
+        self.server.with(|state| state.violations.clone())
     }
 }
 
 /// What is not as it should be in a cell.
 fn judge(cell: Cell, usual: &HashMap<String, usize>) -> Vec<String> {
     let expected = cell.outcome();
-    let Run {
-        server,
-        sandbox,
-        ran,
-        took,
-    } = run(cell.scenario, Some(cell));
-    let mut wrong = server.with(|state| state.violations.clone());
+    let stage = Stage::new(cell.scenario);
+    let Stage {
+        server, sandbox, ..
+    } = &stage;
+    let (matching, number) = cell.scenario.requests(cell.step);
+    let when = if cell.always {
+        When::From(number)
+    } else {
+        When::Only(number)
+    };
+    server.script(matching, when, cell.row.fault(cell.scenario));
+    let ends = expected.kind == Some(Kind::Unavailable);
+    let since = Instant::now();
+    let ran = stage.run(if ends { LIMIT } else { AMPLE });
+    let took = since.elapsed();
+    let mut wrong = Vec::new();
     let mut demand = |holds: bool, what: String| {
         if !holds {
             wrong.push(what);
@@ -123,13 +137,12 @@ fn judge(cell: Cell, usual: &HashMap<String, usize>) -> Vec<String> {
     for word in &expected.words {
         demand(said.contains(word), format!("no {word:?} in {said:?}"));
     }
-    let (repository, tag) = cell.scenario.target();
-    let found = server.with(|state| state.tag(repository, tag));
+    let found = stage.tag();
     demand(
         expected.tag.contains(&found),
         format!("the tag points at {found:?}"),
     );
-    let kept = server.with(|state| state.tag(repository, KEPT));
+    let kept = stage.kept();
     demand(
         [cell.scenario.kept(), cell.scenario.before()].contains(&kept),
         format!("-previous is {kept:?}"),
@@ -139,7 +152,7 @@ fn judge(cell: Cell, usual: &HashMap<String, usize>) -> Vec<String> {
         "a secret is told".into(),
     );
     demand(
-        expected.kind != Some(Kind::Unavailable) || took <= Duration::from_secs(LIMIT) + SLACK,
+        !ends || took <= Duration::from_secs(LIMIT) + SLACK,
         format!("it took {took:?}"),
     );
     let asked = server.asked().len();
@@ -148,10 +161,7 @@ fn judge(cell: Cell, usual: &HashMap<String, usize>) -> Vec<String> {
         let counted = object["requests"].as_u64().unwrap_or(0)
             + object["auth_requests"].as_u64().unwrap_or(0);
         // A request that the time limit meets on its way out may never be seen.
-        let unseen = match expected.kind {
-            Some(Kind::Unavailable) => 2,
-            _ => 0,
-        };
+        let unseen = if ends { 2 } else { 0 };
         let seen = asked as u64;
         demand(
             (seen..=seen + unseen).contains(&counted),
@@ -168,9 +178,35 @@ fn judge(cell: Cell, usual: &HashMap<String, usize>) -> Vec<String> {
             ),
         );
     }
-    wrong.extend(judge_records(&sandbox, code == 0));
+    wrong.extend(judge_records(sandbox, code == 0));
+    if code != 0 {
+        wrong.extend(judge_next(cell, &stage));
+    }
+    wrong.extend(stage.violations());
     if !wrong.is_empty() {
         wrong.push(ran.stderr);
+    }
+    wrong
+}
+
+/// Without the fault the same command finishes the work, and what it displaces is kept.
+fn judge_next(cell: Cell, stage: &Stage) -> Vec<String> {
+    stage.server.heal();
+    let ran = stage.run(AMPLE);
+    let mut wrong = judge_records(&stage.sandbox, true);
+    if ran.code != Some(0) {
+        wrong.push(ran.stderr);
+    }
+    let displaced = match cell.row {
+        Row::SomebodyMoves => Some(STOCK.foreign),
+        _ => cell.scenario.before(),
+    };
+    let found = (stage.tag(), stage.kept());
+    if found != (Some(STOCK.new), displaced) {
+        wrong.push(format!("the tag and -previous point at {found:?}"));
+    }
+    for fault in &mut wrong {
+        fault.insert_str(0, "the next run: ");
     }
     wrong
 }
@@ -196,7 +232,7 @@ fn judge_records(sandbox: &Sandbox, succeeded: bool) -> Vec<String> {
 }
 
 /// All files below a folder, which need not be there. A lock holds nothing.
-fn files_below(folder: &Path) -> Vec<std::path::PathBuf> {
+fn files_below(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(folder) else {
         return Vec::new();
     };
@@ -218,10 +254,11 @@ fn every_fault_of_every_request_ends_as_specified() {
     let usual: HashMap<_, _> = Scenario::ALL
         .into_iter()
         .map(|scenario| {
-            let run = run(scenario, None);
-            assert_eq!(run.ran.code, Some(0), "{scenario:?}: {}", run.ran.stderr);
-            assert_eq!(run.server.with(|state| state.violations.clone()), [""; 0]);
-            (format!("{scenario:?}"), run.server.asked().len())
+            let stage = Stage::new(scenario);
+            let ran = stage.run(AMPLE);
+            assert_eq!(ran.code, Some(0), "{scenario:?}: {}", ran.stderr);
+            assert_eq!(stage.violations(), [""; 0]);
+            (format!("{scenario:?}"), stage.server.asked().len())
         })
         .collect();
     let cells = Cell::all();
