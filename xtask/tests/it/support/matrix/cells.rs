@@ -5,8 +5,8 @@ use std::time::Duration;
 use xtask::error::Kind;
 use xtask::oci::Digest;
 
-use super::STOCK;
 use crate::support::scripted::{Answer, Fault, Matching};
+use crate::support::stock::STOCK;
 
 /// What a command is asked to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
