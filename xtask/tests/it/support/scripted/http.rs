@@ -3,7 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
-use super::Ended;
+use super::fault::Ended;
 
 /// A request.
 #[derive(Debug)]
