@@ -8,9 +8,9 @@ pub(crate) mod matrix;
 pub(crate) mod parameter_store;
 pub(crate) mod registry;
 pub(crate) mod scripted;
+pub(crate) mod signer;
 pub(crate) mod stock;
 pub(crate) mod tiny;
-pub(crate) mod token_server;
 
 use std::ffi::OsStr;
 use std::fs;

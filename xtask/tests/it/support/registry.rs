@@ -6,6 +6,8 @@ use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
+use super::signer;
+
 /// A registry on a free port of this machine, with a folder of its own.
 pub(crate) struct Registry {
     process: Child,
@@ -16,7 +18,7 @@ pub(crate) struct Registry {
 impl Registry {
     /// A registry that asks nobody who they are.
     pub(crate) fn open() -> Self {
-        Self::start("")
+        Self::start_in(tempfile::tempdir().unwrap(), "")
     }
 
     /// A registry for the user `tester` with this password.
@@ -37,11 +39,23 @@ impl Registry {
         )
     }
 
-    /// A registry with more in its configuration. It is up when it says where it listens.
-    pub(crate) fn start(configuration: &str) -> Self {
-        Self::start_in(tempfile::tempdir().unwrap(), configuration)
+    /// A registry for whoever has a token, which the server at `realm` gives.
+    pub(crate) fn with_tokens(realm: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let certificate = folder.path().join("certificate.pem");
+        fs::write(&certificate, signer::certificate()).unwrap();
+        Self::start_in(
+            folder,
+            &format!(
+                "auth: {{ token: {{ realm: 'http://{realm}/token', service: {}, issuer: {}, rootcertbundle: {} }} }}\n",
+                signer::SERVICE,
+                signer::ISSUER,
+                certificate.display()
+            ),
+        )
     }
 
+    /// A registry with more in its configuration. It is up when it says where it listens.
     fn start_in(folder: TempDir, configuration: &str) -> Self {
         let path = folder.path().join("config.yml");
         let data = folder.path().join("data");

@@ -91,11 +91,13 @@ impl Request {
 
     /// The first value of a key in the query, as it was sent.
     pub(super) fn parameter(&self, key: &str) -> Option<&str> {
-        let mut pairs = self
-            .query
-            .split('&')
-            .filter_map(|pair| pair.split_once('='));
-        pairs.find(|(name, _)| *name == key).map(|(_, value)| value)
+        self.parameters(key).next()
+    }
+
+    /// All values of a key.
+    pub(super) fn parameters(&self, key: &str) -> impl Iterator<Item = &str> {
+        let pairs = self.query.split('&');
+        pairs.filter_map(move |pair| pair.strip_prefix(key)?.strip_prefix('='))
     }
 
     pub(super) fn line(&self) -> String {

@@ -11,6 +11,7 @@ use xtask::registry::{Layout, Repository as _};
 
 use super::http::{Answer, Request};
 use super::rules::{self, Endpoint, Reference};
+use crate::support::signer;
 
 /// One repository.
 #[derive(Debug, Clone, Default)]
@@ -26,6 +27,8 @@ pub(crate) struct State {
     pub(crate) repositories: BTreeMap<String, Shelf>,
     /// `user:password` where tokens are wanted.
     pub(crate) account: Option<String>,
+    /// Whether the tokens are signed, for a real registry that believes them.
+    pub(crate) signs: bool,
     pub(crate) mounts: bool,
     pub(crate) has_referrers: bool,
     /// How many referrers one answer lists, where it does not list all.
@@ -145,7 +148,11 @@ impl State {
         if request.header("authorization") != expected.as_deref() {
             return Answer::error(401, "UNAUTHORIZED", "wrong password");
         }
-        let token = format!("canary-token-{}", self.tokens.len());
+        let token = if self.signs {
+            signer::token(request.parameters("scope"))
+        } else {
+            format!("canary-token-{}", self.tokens.len())
+        };
         self.tokens
             .insert(token.clone(), request.query.replace("%3A", ":"));
         Answer::status(200).body("application/json", json!({ "token": token }).to_string())
