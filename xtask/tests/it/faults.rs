@@ -8,10 +8,10 @@ mod races;
 mod rollbacks;
 mod secrets;
 
-use crate::support::matrix;
+use crate::support::matrix::{self, Behind};
 use crate::support::stock::{PASSWORD, STOCK, USER, sandbox};
 
 #[test]
 fn every_fault_of_every_request_ends_as_specified() {
-    matrix::check();
+    matrix::check(Behind::Script);
 }

@@ -1,7 +1,8 @@
 //! Promotion in Debian's `docker-registry`.
 
-mod faults;
 mod kills;
+
+use std::collections::BTreeMap;
 
 use serde_json::json;
 use xtask::oci::{MediaType, Target};
@@ -9,6 +10,7 @@ use xtask::registry::Repository as _;
 
 use crate::support::Sandbox;
 use crate::support::image::{Image, layout, write_index};
+use crate::support::matrix::{self, Behind};
 use crate::support::registry::Registry;
 use crate::support::scripted::Scripted;
 use crate::support::stock::{PASSWORD, STOCK, USER};
@@ -272,7 +274,7 @@ fn one_challenge_and_one_token_do_for_a_promotion() {
     let mut state = STOCK.state();
     state.signs = true;
     let tokens = Scripted::start(state);
-    let registry = Registry::with_tokens(&tokens.host());
+    let registry = Registry::with_tokens(&tokens.host(), &BTreeMap::new());
     let mut sandbox = sandbox(&registry)
         .with("DOCKER_REPO", registry.host())
         .with("DOCKER_USER", USER)
@@ -300,6 +302,11 @@ fn one_challenge_and_one_token_do_for_a_promotion() {
     sandbox.set("DOCKER_PASSWORD", "wrong");
     let denied = sandbox.run(["promote", "backend", "--digest", &digest]);
     denied.fails(6, &["no token", "as \"tester\""]);
+}
+
+#[test]
+fn every_fault_of_every_request_ends_as_specified() {
+    matrix::check(Behind::Registry);
 }
 
 #[test]

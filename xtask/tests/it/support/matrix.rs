@@ -12,13 +12,17 @@ use xtask::error::Kind;
 use xtask::oci::Digest;
 use xtask::parallel;
 
-use self::cells::{Cell, Row, Scenario};
+use self::cells::{Cell, Row, Scenario, Step};
 use super::image::Image;
-use super::scripted::{Scripted, When};
+use super::scripted::{Scripted, State, When};
+use super::signer;
 use super::stock::{STOCK, sandbox};
 use super::{Ran, Sandbox, tell};
 
 const KEPT: &str = "1.0.RELEASE-previous";
+
+/// How secrets begin: a password, a token, and one that is signed.
+const SECRETS: [&str; 2] = ["canary", signer::BEGINNING];
 
 /// The cells that run at once; nearly all of their time they wait.
 const AT_ONCE: usize = 32;
@@ -32,6 +36,30 @@ const AMPLE: u64 = 60;
 /// What starting and ending a process may take on a busy machine.
 const SLACK: Duration = Duration::from_secs(10);
 
+/// What gives the answers where nothing goes wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Behind {
+    Script,
+    /// Debian's `docker-registry`.
+    Registry,
+}
+
+impl Behind {
+    fn title(self) -> &'static str {
+        match self {
+            Self::Script => "matrix",
+            Self::Registry => "matrix before a real registry",
+        }
+    }
+
+    fn start(self, content: State) -> Scripted {
+        match self {
+            Self::Script => Scripted::start(content),
+            Self::Registry => Scripted::before_registry(content),
+        }
+    }
+}
+
 /// A registry, and a workspace in which a scenario's command is about to run.
 struct Stage {
     scenario: Scenario,
@@ -40,7 +68,7 @@ struct Stage {
 }
 
 impl Stage {
-    fn new(scenario: Scenario) -> Self {
+    fn new(behind: Behind, scenario: Scenario) -> Self {
         let mut state = STOCK.state();
         state.mounts = scenario == Scenario::Mounted;
         state.has_referrers = state.mounts;
@@ -55,7 +83,7 @@ impl Stage {
         } else {
             state.point("app", "1.0.SNAPSHOT", STOCK.new);
         }
-        let server = Scripted::start(state);
+        let server = behind.start(state);
         let mut sandbox = sandbox(&server);
         if scenario == Scenario::Staged {
             sandbox.has_built("backend", Image::new("new"));
@@ -85,12 +113,11 @@ impl Stage {
 
     fn tag(&self) -> Option<Digest> {
         let (repository, tag) = self.scenario.target();
-        self.server.with(|state| state.tag(repository, tag))
+        self.server.tag(repository, tag)
     }
 
     fn kept(&self) -> Option<Digest> {
-        let repository = self.scenario.target().0;
-        self.server.with(|state| state.tag(repository, KEPT))
+        self.server.tag(self.scenario.target().0, KEPT)
     }
 
     fn violations(&self) -> Vec<String> {
@@ -101,7 +128,7 @@ impl Stage {
 /// What is not as it should be in a cell.
 fn judge(cell: Cell, usual: &HashMap<String, usize>) -> Vec<String> {
     let expected = cell.outcome();
-    let stage = Stage::new(cell.scenario);
+    let stage = Stage::new(cell.behind, cell.scenario);
     let Stage {
         server, sandbox, ..
     } = &stage;
@@ -149,8 +176,9 @@ fn judge(cell: Cell, usual: &HashMap<String, usize>) -> Vec<String> {
         [cell.scenario.kept(), cell.scenario.before()].contains(&kept),
         format!("-previous is {kept:?}"),
     );
+    let told = format!("{ran:?}");
     demand(
-        !format!("{ran:?}").contains("canary"),
+        !SECRETS.iter().any(|secret| told.contains(secret)),
         "a secret is told".into(),
     );
     demand(
@@ -162,8 +190,13 @@ fn judge(cell: Cell, usual: &HashMap<String, usize>) -> Vec<String> {
     if !matches!(cell.scenario, Scenario::Staged | Scenario::RolledBack) {
         let counted = object["requests"].as_u64().unwrap_or(0)
             + object["auth_requests"].as_u64().unwrap_or(0);
-        // A request that the time limit meets on its way out may never be seen.
-        let unseen = if ends { 2 } else { 0 };
+        // A request that the time limit meets on its way out may never be seen, and
+        // neither may one that is given up because there is nothing right to send.
+        let unseen = match (cell.row, cell.step) {
+            _ if ends => 2,
+            (Row::OtherBytes, Step::GetBlob) => 1,
+            _ => 0,
+        };
         let seen = asked as u64;
         demand(
             (seen..=seen + unseen).contains(&counted),
@@ -252,20 +285,20 @@ fn files_below(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// Asserts that every cell comes to what the table says.
-pub(crate) fn check() {
+pub(crate) fn check(behind: Behind) {
     let usual: HashMap<_, _> = Scenario::ALL
         .into_iter()
         .map(|scenario| {
-            let stage = Stage::new(scenario);
+            let stage = Stage::new(behind, scenario);
             let ran = stage.run(AMPLE);
             assert_eq!(ran.code, Some(0), "{scenario:?}: {}", ran.stderr);
             assert_eq!(stage.violations(), [""; 0]);
             (format!("{scenario:?}"), stage.server.asked().len())
         })
         .collect();
-    let cells = Cell::all();
+    let cells = Cell::all(behind);
     let judged = parallel::map(&cells, AT_ONCE, |cell| judge(*cell, &usual));
-    tell(format_args!("matrix: {} cells", cells.len()));
+    tell(format_args!("{}: {} cells", behind.title(), cells.len()));
     let wrong: Vec<_> = cells
         .iter()
         .zip(judged)

@@ -1,6 +1,5 @@
 //! What the tests share: workspaces of their own, images, and servers.
 
-pub(crate) mod breaking;
 pub(crate) mod image;
 pub(crate) mod kills;
 pub(crate) mod many;

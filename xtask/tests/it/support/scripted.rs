@@ -1,6 +1,7 @@
 //! A registry that does what a test tells it to: it keeps state as a registry
 //! does, judges every request by the distribution specification, and answers
-//! chosen requests in all the ways in which networks and servers fail.
+//! chosen requests in all the ways in which networks and servers fail. A real
+//! registry can stand behind it: then that keeps the state.
 
 mod fault;
 mod http;
@@ -8,12 +9,17 @@ mod rules;
 mod state;
 
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use xtask::oci::Digest;
+
 pub(crate) use self::fault::Fault;
-pub(crate) use self::http::{Answer, Request};
-pub(crate) use self::state::State;
+pub(crate) use self::http::Answer;
+use self::http::Request;
+use self::rules::Endpoint;
+pub(crate) use self::state::{Shelf, State};
+use super::registry::Registry;
 
 /// Requests of one kind.
 #[derive(Debug, Clone)]
@@ -34,7 +40,7 @@ impl Matching {
         }
     }
 
-    pub(crate) fn holds(&self, request: &Request) -> bool {
+    fn holds(&self, request: &Request) -> bool {
         request.method == self.method
             && request.path.ends_with(&self.path)
             && self.query.is_none_or(|part| {
@@ -51,7 +57,7 @@ pub(crate) enum When {
 }
 
 impl When {
-    pub(crate) fn includes(self, number: usize) -> bool {
+    fn includes(self, number: usize) -> bool {
         match self {
             Self::Only(only) => number == only,
             Self::From(first) => number >= first,
@@ -69,6 +75,8 @@ struct Script {
 #[derive(Default)]
 struct Shared {
     state: State,
+    /// What has the content instead of the state.
+    registry: Option<Registry>,
     scripts: Vec<Script>,
     latency: Duration,
     now_at_once: usize,
@@ -83,11 +91,26 @@ pub(crate) struct Scripted {
 
 impl Scripted {
     /// A registry with that content.
-    pub(crate) fn start(mut state: State) -> Self {
+    pub(crate) fn start(state: State) -> Self {
+        Self::start_as(state, |_| None)
+    }
+
+    /// A real registry with that content, and with this in front of it, which gives
+    /// the tokens and lets requests meet their faults.
+    pub(crate) fn before_registry(state: State) -> Self {
+        Self::start_as(state, |state| {
+            state.signs = true;
+            let content = std::mem::take(&mut state.repositories);
+            Some(Registry::with_tokens(&state.host, &content))
+        })
+    }
+
+    fn start_as(mut state: State, behind: impl Fn(&mut State) -> Option<Registry>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         state.host = format!("127.0.0.1:{port}");
         let shared = Arc::new(Mutex::new(Shared {
+            registry: behind(&mut state),
             state,
             ..Shared::default()
         }));
@@ -137,6 +160,11 @@ impl Scripted {
         look(&mut self.lock().state)
     }
 
+    /// What a tag points at, whatever has the content.
+    pub(crate) fn tag(&self, repository: &str, tag: &str) -> Option<Digest> {
+        self.lock().tag(repository, tag)
+    }
+
     /// What was asked so far, as `METHOD path?query`.
     pub(crate) fn asked(&self) -> Vec<String> {
         self.with(|state| state.asked.clone())
@@ -152,6 +180,49 @@ impl Scripted {
     }
 }
 
+impl Drop for Scripted {
+    fn drop(&mut self) {
+        // The threads that serve stay, and the registry ends without them.
+        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.registry = None;
+    }
+}
+
+impl Shared {
+    /// The answer where nothing goes wrong.
+    fn answer(&mut self, request: &Request) -> Answer {
+        let endpoint = match self.state.check(request) {
+            Ok(endpoint) => endpoint,
+            Err(answer) => return answer,
+        };
+        match &self.registry {
+            Some(registry) if endpoint != Endpoint::Token => {
+                let mut request = request.clone();
+                if matches!(endpoint, Endpoint::BeginUpload(_)) && !self.state.mounts {
+                    // What a registry does not know, it passes over.
+                    request.query.clear();
+                }
+                request.forward(&registry.host())
+            }
+            _ => self.state.answer(endpoint, request),
+        }
+    }
+
+    fn tag(&self, repository: &str, tag: &str) -> Option<Digest> {
+        match &self.registry {
+            Some(registry) => Some(registry.tag(repository, tag)?.parse().unwrap()),
+            None => self.state.tag(repository, tag),
+        }
+    }
+
+    fn point(&mut self, repository: &str, tag: &str, digest: Digest) {
+        match &self.registry {
+            Some(registry) => registry.point(repository, tag, digest),
+            None => self.state.point(repository, tag, digest),
+        }
+    }
+}
+
 /// Serves one connection until it ends.
 fn serve(mut stream: TcpStream, shared: &Mutex<Shared>) {
     stream.set_nodelay(true).unwrap();
@@ -163,7 +234,7 @@ fn serve(mut stream: TcpStream, shared: &Mutex<Shared>) {
             return;
         }
         if let Some(Fault::Early(answer)) = &fault {
-            request.read_head(&mut stream, head);
+            Request::skip_head(&mut stream, head);
             let _ = answer.send(&mut stream, &request);
             return;
         }
@@ -174,12 +245,7 @@ fn serve(mut stream: TcpStream, shared: &Mutex<Shared>) {
         // Whoever has the answer may ask again.
         drop(counted);
         let ended = match fault {
-            None => shared
-                .lock()
-                .unwrap()
-                .state
-                .answer(&request)
-                .send(&mut stream, &request),
+            None => answer(shared, &request).send(&mut stream, &request),
             Some(fault) => fault::meet(&mut stream, &request, shared, fault),
         };
         if ended.is_err() {
@@ -187,6 +253,11 @@ fn serve(mut stream: TcpStream, shared: &Mutex<Shared>) {
             return;
         }
     }
+}
+
+/// The answer where nothing goes wrong.
+fn answer(shared: &Mutex<Shared>, request: &Request) -> Answer {
+    shared.lock().unwrap().answer(request)
 }
 
 /// A request that waits for its answer.

@@ -15,6 +15,9 @@ use serde_json::{Value, json};
 pub(crate) const ISSUER: &str = "issuer";
 pub(crate) const SERVICE: &str = "service";
 
+/// How every token begins: with `{"alg":`, encoded.
+pub(crate) const BEGINNING: &str = "eyJhbGciOi";
+
 /// A key, and what was signed with it.
 struct Signer {
     key: Vec<u8>,
@@ -67,6 +70,7 @@ fn sign(access: &[Value]) -> String {
     });
     let encode = |value: &Value| BASE64_URL_SAFE_NO_PAD.encode(value.to_string());
     let token = format!("{}.{}", encode(&header), encode(&claims));
+    assert!(token.starts_with(BEGINNING), "{token}");
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("key"), &SIGNER.key).unwrap();
     fs::write(folder.path().join("token"), &token).unwrap();

@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime};
 
 use xtask::oci::Digest;
 
-use super::http::{Answer, Request};
-use super::{Shared, State};
+use super::http::{Answer, Request, end_of_head};
+use super::{Shared, State, answer};
 
 /// How long a dripping answer waits between two bytes.
 const DRIP: Duration = Duration::from_millis(250);
@@ -74,7 +74,7 @@ pub(super) fn meet(
     shared: &Mutex<Shared>,
     fault: Fault,
 ) -> Result<(), Ended> {
-    let effect = || shared.lock().unwrap().state.answer(request);
+    let effect = || answer(shared, request);
     match fault {
         Fault::Close | Fault::Reset => Err(Ended),
         Fault::Answer(answer) => answer.send(stream, request),
@@ -93,19 +93,14 @@ pub(super) fn meet(
             Err(Ended)
         }
         Fault::SomebodyMoves(tag, digest) => {
-            shared.lock().unwrap().state.point("app", tag, digest);
+            shared.lock().unwrap().point("app", tag, digest);
             effect().send(stream, request)
         }
         Fault::Meanwhile(change) => {
             change(&mut shared.lock().unwrap().state);
             effect().send(stream, request)
         }
-        Fault::Unauthorized => shared
-            .lock()
-            .unwrap()
-            .state
-            .challenge()
-            .send(stream, request),
+        Fault::Unauthorized => answer(shared, &request.clone().anonymous()).send(stream, request),
         Fault::OtherBytes => {
             let mut answer = effect();
             // Still a manifest: only its digest tells.
@@ -127,7 +122,7 @@ pub(super) fn meet(
 
 /// Answers that never become whole.
 fn send_broken(stream: &mut TcpStream, bytes: &[u8], fault: &Fault) -> Result<(), Ended> {
-    let head = bytes.windows(4).position(|end| end == b"\r\n\r\n").unwrap() + 4;
+    let head = end_of_head(bytes).unwrap();
     match fault {
         Fault::CutHeader => stream.write_all(&bytes[..head / 2])?,
         Fault::CutBody => stream.write_all(&bytes[..head + (bytes.len() - head) / 2])?,

@@ -89,17 +89,19 @@ impl State {
         self.repositories.get(name)?.tags.get(tag).copied()
     }
 
-    /// The answer of a registry where nothing goes wrong.
-    pub(super) fn answer(&mut self, request: &Request) -> Answer {
+    /// What a request asks for, or the answer where it breaks a rule.
+    pub(super) fn check<'a>(&mut self, request: &'a Request) -> Result<Endpoint<'a>, Answer> {
         self.authorizations
             .extend(request.header("authorization").map(Into::into));
-        let endpoint = match rules::endpoint(&request.path) {
-            Ok(endpoint) => endpoint,
-            Err(rule) => return self.violation(rule),
-        };
-        if let Err(rule) = rules::check(request, &endpoint, &self.host) {
-            return self.violation(rule);
-        }
+        let checked = rules::endpoint(&request.path).and_then(|endpoint| {
+            rules::check(request, &endpoint, &self.host)?;
+            Ok(endpoint)
+        });
+        checked.map_err(|rule| self.violation(rule))
+    }
+
+    /// The answer of a registry where nothing goes wrong.
+    pub(super) fn answer(&mut self, endpoint: Endpoint<'_>, request: &Request) -> Answer {
         if endpoint == Endpoint::Token {
             return self.token(request);
         }
@@ -131,7 +133,7 @@ impl State {
         answer
     }
 
-    pub(super) fn challenge(&self) -> Answer {
+    fn challenge(&self) -> Answer {
         let challenge = format!(
             "Bearer realm=\"http://{}/token\",service=\"scripted\"",
             self.host
