@@ -158,10 +158,10 @@ impl HttpRepository {
         }
     }
 
-    /// Puts `manifest` under `target`. An answer that got lost is settled by a
-    /// `HEAD` before the next try, and so is a refusal: what matters is what the
-    /// target is then. With `guard`, anything but the wanted digest or the
-    /// guard's one was put there by somebody else.
+    /// Puts `manifest` under `target`. A try that failed is settled by a `HEAD`
+    /// before the next one, and so is a refusal: the answer may only have got lost,
+    /// and the target may have moved while this waited. With `guard`, anything but
+    /// the wanted digest or the guard's one was put there by somebody else.
     fn put_persistently(
         &self,
         target: &Target,
@@ -170,9 +170,9 @@ impl HttpRepository {
     ) -> Result<Moved> {
         let what = format!("putting {}", self.reference(target.clone()));
         let wanted = manifest.digest();
-        let mut unsettled = false;
+        let mut is_first = true;
         self.session.persist(&what, || {
-            if unsettled {
+            if !std::mem::take(&mut is_first) {
                 let found = self.head(target)?;
                 if found == Some(wanted) {
                     return Ok(Moved::Done);
@@ -186,16 +186,7 @@ impl HttpRepository {
                 Err(PutFailure::Refused(status, body)) => {
                     self.settle_refusal(target, wanted, status, &body)
                 }
-                Err(PutFailure::Other(failure)) => {
-                    unsettled = matches!(
-                        failure,
-                        Failure::Again {
-                            unsettled: true,
-                            ..
-                        }
-                    );
-                    Err(failure)
-                }
+                Err(PutFailure::Other(failure)) => Err(failure),
             }
         })
     }

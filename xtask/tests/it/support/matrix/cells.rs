@@ -459,8 +459,7 @@ impl Cell {
                 Some(1)
             }
             CutHeader if !step.is_manifest_put() => Some(1),
-            // A HEAD settles what became of it before it is sent again, unless a 429 says so.
-            Passing(429) | RetrySeconds(429) | RetryDate(429) => Some(1),
+            // A HEAD settles what became of it before it is sent again.
             Closed | Reset | RetrySeconds(_) | RetryDate(_) | Passing(_) => Some(2),
             CutHeader | AnswerLost | FailedAfterEffect => Some(1),
             // The same request with a new token.
