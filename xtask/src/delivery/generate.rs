@@ -12,6 +12,7 @@ use std::path::PathBuf;
 
 use crate::delivery::model;
 use crate::error::Fault;
+use crate::image::AwsProcessor;
 use crate::parameters::Catalogue;
 use crate::workspace::{Environment, Service, Workspace};
 
@@ -27,9 +28,11 @@ pub struct Generated {
 /// All files of `workspace`, services first.
 ///
 /// # Errors
-/// More services or actions than AWS lets one pipeline have.
+/// More services or actions than AWS lets one pipeline have, and a target whose
+/// processor AWS does not have.
 pub fn generate(workspace: &Workspace, catalogue: &Catalogue) -> Result<Vec<Generated>, Fault> {
     model::check(workspace)?;
+    let processor = AwsProcessor::of(workspace)?;
     let with_pages = workspace.with_pages();
     let is_page = |service: &Service| {
         with_pages
@@ -48,9 +51,9 @@ pub fn generate(workspace: &Workspace, catalogue: &Catalogue) -> Result<Vec<Gene
         build("foundation.yaml", foundation::foundation(workspace)),
         build(
             "environment.yaml",
-            environment::environment(workspace, catalogue),
+            environment::environment(workspace, catalogue, processor),
         ),
-        build("pipeline.yaml", pipeline::pipeline(workspace)),
+        build("pipeline.yaml", pipeline::pipeline(workspace, processor)),
         build("pipeline.md", picture::picture(workspace, catalogue)),
     ]);
     Ok(files)

@@ -6,6 +6,7 @@ mod project;
 
 use crate::delivery::model::{self, Step};
 use crate::delivery::template::{fill, logical_id};
+use crate::image::AwsProcessor;
 use crate::workspace::{Environment, Service, Workspace};
 
 const TEMPLATE: &str = include_str!("pipeline/template.yaml");
@@ -16,7 +17,7 @@ const DEPLOY: &str = include_str!("pipeline/deploy.yaml");
 const ARTIFACT_PREFIX_LENGTH: usize = 20;
 
 /// The template's text.
-pub(super) fn pipeline(workspace: &Workspace) -> String {
+pub(super) fn pipeline(workspace: &Workspace, processor: AwsProcessor) -> String {
     let name = &workspace.name;
     let (staging, release) = (model::staging(workspace), model::release(workspace));
     let all = || staging.iter().chain(&release);
@@ -44,7 +45,7 @@ pub(super) fn pipeline(workspace: &Workspace) -> String {
             (
                 "projects",
                 &all()
-                    .filter_map(|action| project::of_step(workspace, action.step))
+                    .filter_map(|action| project::of_step(workspace, action.step, processor))
                     .collect::<String>(),
             ),
         ],

@@ -3,6 +3,7 @@
 use super::{fill, logical_id};
 use crate::delivery::generate::buildspec;
 use crate::delivery::model::{Action, Step};
+use crate::image::AwsProcessor;
 use crate::parameters::pages_parameter;
 use crate::workspace::{Environment, Workspace};
 
@@ -10,12 +11,15 @@ const PROJECT: &str = include_str!("project.yaml");
 const PARAMETER: &str = include_str!("parameter.yaml");
 
 /// The project of a step, where CodeBuild does it.
-pub(super) fn of_step(workspace: &Workspace, step: Step<'_>) -> Option<String> {
+pub(super) fn of_step(
+    workspace: &Workspace,
+    step: Step<'_>,
+    processor: AwsProcessor,
+) -> Option<String> {
     let parameters: String = parameters(workspace, step)?
         .iter()
         .map(|name| fill(PARAMETER, &[("parameter", name)]))
         .collect();
-    let (kind, image) = build_environment(&workspace.target);
     Some(fill(
         PROJECT,
         &[
@@ -24,8 +28,8 @@ pub(super) fn of_step(workspace: &Workspace, step: Step<'_>) -> Option<String> {
             ("Project", &id(step)),
             ("buildspec", &step.buildspec()?),
             ("parameters", &parameters),
-            ("build_environment", kind),
-            ("build_image", image),
+            ("build_environment", processor.build_environment),
+            ("build_image", processor.build_image),
         ],
     ))
 }
@@ -67,18 +71,5 @@ fn parameters(workspace: &Workspace, step: Step<'_>) -> Option<Vec<String>> {
         Step::Promote(service) => Some(buildspec::parameters(service, Environment::Production)),
         Step::EndToEnd(service) => Some(vec![pages_parameter(workspace, service)]),
         Step::Deploy(..) | Step::Approve(_) => None,
-    }
-}
-
-/// CodeBuild's type of machine and image for a target (AWS CodeBuild User Guide,
-/// "Docker images provided by CodeBuild").
-fn build_environment(target: &str) -> (&'static str, &'static str) {
-    if target.starts_with("aarch64") {
-        (
-            "ARM_CONTAINER",
-            "aws/codebuild/amazonlinux-aarch64-standard:3.0",
-        )
-    } else {
-        ("LINUX_CONTAINER", "aws/codebuild/standard:8.0")
     }
 }
