@@ -10,7 +10,7 @@ mod pipeline;
 
 use std::path::PathBuf;
 
-use crate::delivery::model;
+use crate::delivery::model::{self, Job};
 use crate::error::Fault;
 use crate::image::AwsProcessor;
 use crate::parameters::Catalogue;
@@ -60,27 +60,21 @@ pub fn generate(workspace: &Workspace, catalogue: &Catalogue) -> Result<Vec<Gene
 }
 
 fn buildspecs(workspace: &Workspace, service: &Service, has_pages: bool) -> Vec<Generated> {
-    let file = |step: model::Step<'_>, text| {
-        step.buildspec().map(|path| Generated {
-            path: path.into(),
-            text,
-        })
+    let file = |job: Job<'_>, text| Generated {
+        path: job.buildspec().into(),
+        text,
     };
     let of = |environment| buildspec::of_environment(service, environment);
-    let end_to_end = has_pages
-        .then(|| {
-            file(
-                model::Step::EndToEnd(service),
-                buildspec::end_to_end(workspace, service),
-            )
-        })
-        .flatten();
-    [
-        file(model::Step::Build(service), of(Environment::Staging)),
-        end_to_end,
-        file(model::Step::Promote(service), of(Environment::Production)),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+    let end_to_end = has_pages.then(|| {
+        file(
+            Job::EndToEnd(service),
+            buildspec::end_to_end(workspace, service),
+        )
+    });
+    let build = file(Job::Build(service), of(Environment::Staging));
+    let promotion = file(Job::Promote(service), of(Environment::Production));
+    [Some(build), end_to_end, Some(promotion)]
+        .into_iter()
+        .flatten()
+        .collect()
 }
