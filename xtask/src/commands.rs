@@ -10,6 +10,7 @@ mod generate;
 mod image_definitions;
 mod lint;
 mod onboard;
+mod options;
 mod params;
 mod pipeline;
 mod promote_to_production;
@@ -26,7 +27,6 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
-use crate::cli::{Format, Global};
 use crate::error::{Fault, Kind};
 use crate::oci::Digest;
 use crate::parameters::Parameters;
@@ -42,6 +42,7 @@ pub use generate::Generate;
 pub use image_definitions::ImageDefinitions;
 pub use lint::Lint;
 pub use onboard::Onboard;
+pub use options::{Format, Global};
 pub use params::Params;
 pub use pipeline::Pipeline;
 pub use promote_to_production::PromoteToProduction;

@@ -26,7 +26,7 @@ use super::{Access, Content, Displaced, First, Move, Moved, Repository, Traffic}
 use crate::error::Kind;
 use crate::oci::{
     Descriptor, Digest, Host, Location, MAX_MANIFEST_BYTES, Manifest, MediaType,
-    ParseManifestError, Reference, RepositoryName, Tag, Target,
+    ParseManifestError, RepositoryName, Tag, Target,
 };
 
 pub use self::challenge::Challenge;
@@ -75,10 +75,11 @@ impl HttpRepository {
         format!("{}/v2/{}/{kind}/{what}", self.session.base_url(), self.path)
     }
 
-    fn reference(&self, target: Target) -> Reference<'_> {
-        Reference {
-            repository: &self.name,
-            target,
+    /// The manifest, as messages name it.
+    fn named(&self, target: &Target) -> String {
+        match target {
+            Target::Tag(tag) => self.name.tagged(tag),
+            Target::Digest(digest) => self.name.at(digest),
         }
     }
 
@@ -168,7 +169,7 @@ impl HttpRepository {
         manifest: &Manifest,
         guard: Option<Option<&Digest>>,
     ) -> Result<Moved> {
-        let what = format!("putting {}", self.reference(target.clone()));
+        let what = format!("putting {}", self.named(target));
         let wanted = manifest.digest();
         let mut is_first = true;
         self.session.persist(&what, || {
