@@ -1,5 +1,6 @@
 //! Services as processes of this machine.
 
+use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
@@ -8,12 +9,15 @@ use serde_json::Value;
 
 use crate::support::{Ran, Sandbox, tiny};
 
+/// Where what `up` says goes: a pipe that nobody reads would stop it once it is full.
+const LOG: &str = "target/up.log";
+
 /// Starts `up` and gives it with the URL of its one service.
 fn up(sandbox: &Sandbox, arguments: &[&str]) -> (Child, String) {
     let mut command = sandbox.command(["up", "--format", "json"].iter().chain(arguments));
     let mut child = command
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
+        .stderr(File::create(sandbox.path(LOG)).unwrap())
         .spawn()
         .unwrap();
     let mut line = String::new();
@@ -52,6 +56,32 @@ fn services_run_until_an_interrupt_stops_them() {
         TcpStream::connect(address_of(&url)).is_err(),
         "the service is gone"
     );
+}
+
+/// A line in another encoding, and one that is longer than anybody keeps in memory.
+const ODD_LINES: &str = r#"std::io::stdout().write_all(b"caf\xe9\n").unwrap();
+    println!("{}", "long".repeat(50_000));
+    "#;
+
+#[test]
+fn a_service_may_log_what_is_no_text() {
+    let sandbox = tiny::workspace();
+    let main = "tiny/src/main.rs";
+    sandbox.edit(main, "println!", &format!("{ODD_LINES}println!"));
+    let lines = format!("{ODD_LINES}let mut connection");
+    sandbox.edit(main, "let mut connection", &lines);
+    sandbox.ok(["build"]);
+    let (mut child, url) = up(&sandbox, &[]);
+    let health = format!("{url}/health/live");
+    for _ in 0..2 {
+        assert_eq!(ureq::get(&health).call().unwrap().status(), 200);
+    }
+    signal("-INT", child.id());
+    let code = child.wait().unwrap().code();
+    let log = sandbox.read(LOG);
+    assert_eq!(code, Some(0), "{log}");
+    assert!(log.contains("tiny | caf\u{fffd}\n"), "{log}");
+    assert!(log.lines().all(|line| line.len() < 100_000));
 }
 
 #[test]
