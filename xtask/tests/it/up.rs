@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
+use crate::support::image::{Image, layout};
 use crate::support::{Ran, Sandbox, tiny};
 
 /// Where what `up` says goes: a pipe that nobody reads would stop it once it is full.
@@ -119,4 +120,30 @@ fn a_service_that_ends_by_itself_ends_the_command_with_its_words() {
 fn without_images_the_command_that_makes_them_is_named() {
     let ran: Ran = Sandbox::new().run(["up"]);
     ran.fails(5, &["hint: cargo xtask build backend"]);
+}
+
+#[test]
+fn an_image_that_is_being_replaced_is_not_the_one_that_runs() {
+    let sandbox = Sandbox::new();
+    sandbox.has_built("backend", Image::new("before"));
+    let layout = layout(&sandbox.path("target/images/backend"));
+    let lock = layout.own().unwrap();
+    let mut child = sandbox
+        .command(["up"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut says = |word| said.any(|line| line.unwrap().contains(word));
+    assert!(says("waiting for another command"));
+
+    let after = Image::new("after").write(&layout);
+    layout
+        .replace_all(&lock, &"built".parse().unwrap(), &after)
+        .unwrap();
+    drop(lock);
+    assert!(says("the image has no entry point"), "it was unpacked");
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+    let unpacked = format!("target/up/backend/{}/content", after.digest().hex());
+    assert_eq!(sandbox.read(&unpacked), "after");
 }
