@@ -4,6 +4,7 @@
 //! function of commit, toolchain, target, C compiler and libc. Engine `docker`
 //! lets a Dockerfile add to the same files. Both leave an OCI layout.
 
+mod changeset;
 mod compile;
 mod docker;
 mod elf;

@@ -1,13 +1,16 @@
 //! Services as processes of this machine.
 
 use std::fs::File;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use serde_json::Value;
 
-use crate::support::image::{Image, layout};
+use crate::support::image::{Image, layout, tar_of_paths};
 use crate::support::{Ran, Sandbox, tiny};
 
 /// Where what `up` says goes: a pipe that nobody reads would stop it once it is full.
@@ -146,4 +149,104 @@ fn an_image_that_is_being_replaced_is_not_the_one_that_runs() {
     assert_eq!(child.wait().unwrap().code(), Some(1));
     let unpacked = format!("target/up/backend/{}/content", after.digest().hex());
     assert_eq!(sandbox.read(&unpacked), "after");
+}
+
+/// What `up` unpacks of an image with these layers, each made of these paths: all files,
+/// sorted. The image has no entry point, which is where `up` ends.
+fn unpacked(layers: &[&[&str]]) -> Vec<String> {
+    let sandbox = Sandbox::new();
+    let layers: Vec<_> = layers.iter().map(|paths| tar_of_paths(paths)).collect();
+    let layers: Vec<_> = layers.iter().map(Vec::as_slice).collect();
+    let digest = sandbox.has_built_of("backend", Image::new("layers"), &layers);
+    sandbox
+        .run(["up"])
+        .fails(1, &["the image has no entry point"]);
+    let root = sandbox.path(&format!("target/up/backend/{}", digest.hex()));
+    let mut files = Vec::new();
+    collect(&root, &root, &mut files);
+    files.sort();
+    files
+}
+
+fn collect(root: &Path, folder: &Path, files: &mut Vec<String>) {
+    for entry in folder.read_dir().unwrap() {
+        let path = entry.unwrap().path();
+        if path.symlink_metadata().unwrap().is_dir() {
+            collect(root, &path, files);
+        } else {
+            let name = path.strip_prefix(root).unwrap();
+            files.push(name.to_str().unwrap().to_owned());
+        }
+    }
+}
+
+#[test]
+fn a_layer_hides_what_the_ones_below_it_have() {
+    let lower: &[&str] = &["a/", "a/one", "a/two", "b/", "b/deep/", "b/deep/file", "c"];
+    for (upper, left) in [
+        (&["a/.wh.one"][..], &["a/two", "b/deep/file", "c"][..]),
+        (&[".wh.b", ".wh.c", ".wh.never"], &["a/one", "a/two"]),
+        (&["a/.wh..wh..opq"], &["b/deep/file", "c"]),
+        (&[".wh..wh..opq"], &[]),
+        // What the layer itself has stays, wherever the whiteout comes.
+        (
+            &["a/", "a/three", "a/.wh..wh..opq", "a/four"],
+            &["a/four", "a/three", "b/deep/file", "c"],
+        ),
+        (
+            &["b/new/", "b/new/file", ".wh.b"],
+            &["a/one", "a/two", "b/new/file", "c"],
+        ),
+        // A file in the place of a folder, and the reverse.
+        (&["b", "c/", "c/file"], &["a/one", "a/two", "b", "c/file"]),
+    ] {
+        assert_eq!(unpacked(&[lower, upper]), left, "{upper:?}");
+    }
+}
+
+#[test]
+fn a_layer_hides_and_replaces_nothing_outside_of_the_image() {
+    let outside = tempfile::tempdir().unwrap();
+    let victim = outside.path().join("victim");
+    std::fs::write(&victim, "kept").unwrap();
+    let link = format!("out -> {}", outside.path().display());
+    for upper in [
+        "out/.wh.victim",
+        "out/.wh..wh..opq",
+        "out/victim",
+        ".wh...",
+        "deep/.wh...",
+        "deep/.wh..",
+        ".wh.",
+    ] {
+        let sandbox = Sandbox::new();
+        let layers = [&[&link, "deep/", "deep/file"][..], &[upper]].map(tar_of_paths);
+        let layers = layers.each_ref().map(Vec::as_slice);
+        sandbox.has_built_of("backend", Image::new("hostile"), &layers);
+        sandbox
+            .run(["up"])
+            .fails(1, &["unpacking the layer", &format!("applying {upper}")]);
+        assert_eq!(std::fs::read(&victim).unwrap(), b"kept", "{upper}");
+    }
+    // The link itself is the image's.
+    assert_eq!(unpacked(&[&[&link], &[".wh.out", "file"]]), ["file"]);
+    assert!(victim.exists());
+}
+
+#[test]
+fn a_layer_of_several_gzip_members_is_unpacked_whole() {
+    let tar = tar_of_paths(&["first", "second"]);
+    let members = tar.chunks(700).flat_map(|part| {
+        let mut member = GzEncoder::new(Vec::new(), Compression::default());
+        member.write_all(part).unwrap();
+        member.finish().unwrap()
+    });
+    let layer: Vec<u8> = members.collect();
+    let sandbox = Sandbox::new();
+    let digest = sandbox.has_built_of("backend", Image::new("members"), &[&layer]);
+    sandbox
+        .run(["up"])
+        .fails(1, &["the image has no entry point"]);
+    let second = format!("target/up/backend/{}/second", digest.hex());
+    assert_eq!(sandbox.read(&second), "second");
 }
