@@ -74,23 +74,36 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
 }
 
 /// Puts `bytes` at `path`, a file of the sources or one that somebody named: whole or not at all, and
-/// without leaving anything else in its folder. A link is followed.
+/// without leaving anything else in its folder. A link is followed, also one to a file
+/// that is not there yet.
 ///
 /// # Errors
 /// Where the file cannot be written, or what is there is no file.
 pub fn write_output(path: &Path, bytes: &[u8]) -> Result<()> {
-    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    if path.exists() && !path.is_file() {
+    let target = followed(path);
+    if path.exists() && !path.is_file() || target.is_symlink() {
         let fault = format!("{} is no file that could be replaced", path.display());
         return Err(Kind::Failed.because(fault).into());
     }
-    let folder = folder_of(&path);
+    let folder = folder_of(&target);
     fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
-    replace(
-        &path,
-        &beside(&path, &std::process::id().to_string()),
-        bytes,
-    )
+    let partial = beside(&target, &std::process::id().to_string());
+    replace(&target, &partial, bytes)
+}
+
+/// The most links that are followed, one to the next: as many as Linux follows.
+const MOST_LINKS: usize = 40;
+
+/// Where a link leads in the end, whether or not something is there; what is no link stays.
+fn followed(path: &Path) -> PathBuf {
+    let mut path = path.to_owned();
+    for _ in 0..MOST_LINKS {
+        match fs::read_link(&path) {
+            Ok(target) => path = folder_of(&path).join(target),
+            Err(_) => break,
+        }
+    }
+    path
 }
 
 /// The bytes of a file, which may have `bound` at most.

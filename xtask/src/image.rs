@@ -4,6 +4,7 @@
 //! function of commit, toolchain, target, C compiler and libc. Engine `docker`
 //! lets a Dockerfile add to the same files. Both leave an OCI layout.
 
+mod changeset;
 mod compile;
 mod docker;
 mod elf;
@@ -18,7 +19,9 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
-use crate::oci::{Digest, Tag};
+use crate::error::Kind;
+use crate::files::FolderLock;
+use crate::oci::{Digest, Manifest, Tag};
 use crate::registry::{Layout, Repository as _};
 use crate::workspace::{Service, Source, Workspace};
 pub(crate) use platform::AwsProcessor;
@@ -44,13 +47,49 @@ pub enum Outcome {
 }
 
 /// The tag of the one image in a service's layout.
-pub fn tag() -> Result<Tag> {
+fn tag() -> Result<Tag> {
     Ok("built".parse()?)
 }
 
 /// The layout in which the image of `service` lies after a build.
-pub fn layout(workspace: &Workspace, service: &Service) -> Layout {
+fn layout(workspace: &Workspace, service: &Service) -> Layout {
     Layout::in_folder(&workspace.image(service))
+}
+
+/// The image of a service as the last build left it. While this lives no build replaces it.
+pub struct Built {
+    /// Where it lies.
+    pub layout: Layout,
+    /// What it consists of.
+    pub manifest: Manifest,
+    #[expect(dead_code, reason = "dropping it is what lets the next build in")]
+    kept: FolderLock,
+}
+
+/// Opens the image that was built last of `service`. The lock comes first: a build
+/// removes every blob of the image before, also of one that was looked up already.
+///
+/// # Errors
+/// Where there is none; the error names the command that makes it.
+pub fn open_built(workspace: &Workspace, service: &Service) -> Result<Built> {
+    let folder = workspace.image(service);
+    let not_built = || {
+        let (package, folder) = (&service.package, folder.display());
+        Kind::NotFound
+            .because(format!("there is no image of {package} in {folder}"))
+            .hint(format!("cargo xtask build {package}"))
+    };
+    if !folder.is_dir() {
+        return Err(not_built().into());
+    }
+    let layout = layout(workspace, service);
+    let kept = layout.keep()?;
+    let manifest = layout.tagged(&tag()?)?.with_context(not_built)?;
+    Ok(Built {
+        layout,
+        manifest,
+        kept,
+    })
 }
 
 /// Compiles `service` and makes its image in its layout.
@@ -80,11 +119,7 @@ pub fn build(
     Ok((manifest.digest(), outcome))
 }
 
-fn from_binary(
-    layout: &Layout,
-    recipe: &write::Recipe<'_>,
-    binary: &Path,
-) -> Result<crate::oci::Manifest> {
+fn from_binary(layout: &Layout, recipe: &write::Recipe<'_>, binary: &Path) -> Result<Manifest> {
     let tree = root_file_system::entries(binary)?;
     let (layer, diff_id) = layer::pack(&tree, recipe.time()).context("packing the layer")?;
     recipe.write(layout, layer, diff_id)

@@ -4,6 +4,7 @@
 //! standard input, or runs side by side.
 
 mod command_line;
+mod lines;
 mod running;
 
 use std::collections::BTreeSet;
@@ -24,6 +25,7 @@ use self::running::Running;
 use crate::console;
 use crate::error::Kind;
 pub use command_line::CommandLine;
+pub use lines::Lines;
 pub use running::{
     Background, end_on_interrupt, expect_interrupt, on_interrupt, yield_to_interrupt,
 };

@@ -28,7 +28,11 @@ impl Ci {
             .into_iter()
             .map(|(name, line)| check(context, name, &line))
             .collect();
-        entries.extend(self.test.entries(context)?);
+        match self.test.entries(context) {
+            Ok(tests) => entries.extend(tests),
+            // What the checks have found is told all the same.
+            Err(error) => entries.push(failed("tests", error)),
+        }
         Ok(Report::new(entries))
     }
 }
@@ -83,12 +87,14 @@ fn check(context: &Context, name: &str, line: &CommandLine) -> Entry {
                 outcome: "passed",
             },
         ),
-        Err(error) => Entry::failed(
-            &Object {
-                check: name,
-                outcome: "failed",
-            },
-            error,
-        ),
+        Err(error) => failed(name, error),
     }
+}
+
+fn failed(check: &str, error: anyhow::Error) -> Entry {
+    let object = Object {
+        check,
+        outcome: "failed",
+    };
+    Entry::failed(&object, error)
 }

@@ -7,6 +7,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 
 use super::promote_to_production::{Order, promote};
+use super::report::all;
 use super::{Context, Entry, Report, SERVICES_AT_ONCE, build, image_definitions, staging_tag};
 use crate::delivery::Records;
 use crate::image::Engine;
@@ -150,7 +151,7 @@ fn staging(context: &Context) -> Result<Done> {
     let mut services = Vec::new();
     for level in context.workspace.levels() {
         let delivered = parallel::map(&level, SERVICES_AT_ONCE, |service| stage(context, service));
-        services.extend(delivered.into_iter().collect::<Result<Vec<_>>>()?);
+        services.extend(all(delivered)?);
     }
     Ok(Done {
         summary: format!("{} services built and tagged", services.len()),
@@ -187,14 +188,11 @@ fn release(context: &Context) -> Result<Done> {
             expect: None,
         })
     });
-    let orders: Vec<_> = orders.collect::<Result<_>>()?;
+    let orders = all(orders)?;
     console::step("promote-to-production", || {
         promote(context, &orders, false).into_result()
     })?;
-    let services = orders
-        .iter()
-        .map(|order| released(context, order))
-        .collect::<Result<Vec<_>>>()?;
+    let services = all(orders.iter().map(|order| released(context, order)))?;
     Ok(Done {
         summary: format!("{} services promoted", services.len()),
         services,

@@ -133,10 +133,7 @@ impl Report {
     /// The first error, where there is one; the others are told.
     pub fn into_result(self) -> Result<()> {
         let of_entries = self.entries.into_iter().filter_map(|entry| entry.error);
-        let mut errors = of_entries.chain(self.verdict);
-        let first = errors.next();
-        errors.for_each(|error| console::error(&error));
-        first.map_or(Ok(()), Err)
+        all(of_entries.chain(self.verdict).map(Err::<(), _>)).map(drop)
     }
 
     fn errors(&self) -> impl Iterator<Item = &anyhow::Error> {
@@ -185,6 +182,22 @@ impl Report {
             }
         }
     }
+}
+
+/// The values, where every result is one; else the first error, once the others are told.
+pub(super) fn all<T>(results: impl IntoIterator<Item = Result<T>>) -> Result<Vec<T>> {
+    let mut values = Vec::new();
+    let mut errors = Vec::new();
+    for result in results {
+        match result {
+            Ok(value) => values.push(value),
+            Err(error) => errors.push(error),
+        }
+    }
+    let mut errors = errors.into_iter();
+    let first = errors.next();
+    errors.for_each(|error| console::error(&error));
+    first.map_or(Ok(values), Err)
 }
 
 /// The objects of results are plain structs, which always have a JSON form.

@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
@@ -31,7 +32,7 @@ struct Object<'a> {
 impl Setup {
     pub(crate) fn run(self, context: &Context) -> Result<Report> {
         if !self.check {
-            install(context)?;
+            install(context, &PARTS.each_ref())?;
         }
         let tools = tools(context);
         let entries = PARTS.iter().map(|part| entry(part, &tools));
@@ -68,12 +69,12 @@ fn entry(part: &Part, tools: &Path) -> Entry {
     )
 }
 
-/// Installs what the parts that cannot run need: programs from PyPI wherever Python
+/// Installs what those of the parts need that cannot run: programs from PyPI wherever Python
 /// is, Debian's packages where that is possible.
-pub(super) fn install(context: &Context) -> Result<()> {
+pub(super) fn install(context: &Context, parts: &[&Part]) -> Result<()> {
     let tools = tools(context);
-    let mut packages = Vec::new();
-    for part in &PARTS {
+    let mut packages = BTreeSet::new();
+    for part in parts {
         let missing = part.missing(&tools);
         if !missing.is_empty() {
             let (name, missing) = (part.name, missing.join(", "));
@@ -82,9 +83,9 @@ pub(super) fn install(context: &Context) -> Result<()> {
         }
     }
     if !packages.is_empty() {
-        install_packages(&packages)?;
+        install_packages(&Vec::from_iter(packages))?;
     }
-    let lacking = PARTS.iter().flat_map(|part| part.tools);
+    let lacking = parts.iter().flat_map(|part| part.tools);
     for tool in lacking.filter(|tool| !tool.is_installed(&tools)) {
         // The parts that need it say by name that they cannot run; others can.
         if let Err(error) = tool.install(&tools) {

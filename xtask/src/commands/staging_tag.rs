@@ -3,11 +3,10 @@ use serde::Serialize;
 
 use super::{Context, Entry, Report, SERVICES_AT_ONCE, Services, Tagged, claims};
 use crate::delivery::Records;
-use crate::error::Kind;
 use crate::image;
 use crate::oci::Target;
 use crate::promotion::commit_tag;
-use crate::registry::{Access, Repository as _, copy_image};
+use crate::registry::{Access, copy_image};
 use crate::workspace::{Environment, Service};
 use crate::{console, parallel};
 
@@ -67,34 +66,21 @@ fn push(context: &Context, service: &Service) -> Result<Pushed> {
         .parameters
         .image(workspace, service, Environment::Staging)?;
     claims::check(context, service)?;
-    let layout = image::layout(workspace, service);
-    let not_built = || {
-        Kind::NotFound
-            .because(format!(
-                "there is no image of {} in {}",
-                service.package,
-                workspace.image(service).display()
-            ))
-            .hint(Context::command("build", service))
-    };
-    if !workspace.image(service).is_dir() {
-        return Err(not_built().into());
-    }
-    let _kept = layout.keep()?;
-    let manifest = layout.tagged(&image::tag()?)?.with_context(not_built)?;
+    let built = image::open_built(workspace, service)?;
+    let manifest = &built.manifest;
     let digest = manifest.digest();
     let repository = context.registries.open(&name, Access::Push);
     let is_there = repository.resolve(&tag)? == Some(digest);
-    let outcome = if is_there && repository.check_whole(&manifest).is_ok() {
+    let outcome = if is_there && repository.check_whole(manifest).is_ok() {
         Outcome::Unchanged
     } else {
         // A tag that would be too long is told before anything is moved.
-        let of_commit = commit_tag(&tag, &manifest)?;
-        copy_image(&layout, &*repository, &manifest)?;
+        let of_commit = commit_tag(&tag, manifest)?;
+        copy_image(&built.layout, &*repository, manifest)?;
         if let Some(tag) = of_commit {
-            repository.put_manifest(&Target::Tag(tag), &manifest)?;
+            repository.put_manifest(&Target::Tag(tag), manifest)?;
         }
-        repository.put_manifest(&Target::Tag(tag.clone()), &manifest)?;
+        repository.put_manifest(&Target::Tag(tag.clone()), manifest)?;
         Outcome::Pushed
     };
     let records = Records::new(workspace.records(service, Environment::Staging));

@@ -8,7 +8,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use self::parts::{PARTS, Part};
-use super::{Context, Entry, Report, setup, usage};
+use super::{Context, Entry, Report, setup};
 use crate::console;
 use crate::error::Kind;
 use crate::image::Engine;
@@ -54,22 +54,17 @@ impl Test {
 
     /// The tests of the tool, those of the services, and the parts that cannot run.
     pub(super) fn entries(&self, context: &Context) -> Result<Vec<Entry>> {
-        if self
-            .skip
+        let wanted: Vec<_> = PARTS
             .iter()
-            .any(|skipped| PARTS.iter().all(|part| part.name != skipped))
-        {
-            return Err(usage("there is no such part".into()).into());
-        }
+            .filter(|part| !self.skip.iter().any(|skipped| skipped == part.name))
+            .collect();
         if !self.no_setup {
-            setup::install(context)?;
+            setup::install(context, &wanted)?;
         }
         let tools = tools(context);
-        let wanted = PARTS
-            .iter()
-            .filter(|part| !self.skip.iter().any(|skipped| skipped == part.name));
-        let (ready, lacking): (Vec<_>, Vec<_>) =
-            wanted.partition(|part| part.missing(&tools).is_empty());
+        let (ready, lacking): (Vec<_>, Vec<_>) = wanted
+            .into_iter()
+            .partition(|part| part.missing(&tools).is_empty());
         let filters = left_out(&ready);
         for service in &context.workspace.services {
             super::build::build(context, service, Engine::Oci)?;

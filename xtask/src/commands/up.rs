@@ -9,7 +9,7 @@ use crate::error::Kind;
 use crate::image::{self, Unpacked};
 use crate::parameters::service_dns;
 use crate::process;
-use crate::registry::{Access, Repository as _};
+use crate::registry::Access;
 use crate::workspace::{Environment, Service};
 
 /// Start the services from their images, wired together
@@ -85,16 +85,8 @@ impl Up {
             .join("up")
             .join(&service.package);
         let Some(environment) = self.environment else {
-            let layout = image::layout(&context.workspace, service);
-            let not_built = || {
-                let fault = format!("there is no image of {}", service.package);
-                Kind::NotFound
-                    .because(fault)
-                    .hint(Context::command("build", service))
-            };
-            let manifest = layout.tagged(&image::tag()?)?.with_context(not_built)?;
-            let _kept = layout.keep()?;
-            return image::unpack(&layout, &manifest, &folder);
+            let built = image::open_built(&context.workspace, service)?;
+            return image::unpack(&built.layout, &built.manifest, &folder);
         };
         let (name, tag) = context
             .parameters

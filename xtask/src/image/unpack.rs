@@ -5,10 +5,10 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use flate2::read::GzDecoder;
+use flate2::read::MultiGzDecoder;
 use serde::Deserialize;
 
-use super::layer;
+use super::{changeset, layer};
 use crate::error::Kind;
 use crate::files::{self, FolderLock};
 use crate::oci::{Content, Descriptor, Manifest};
@@ -102,20 +102,13 @@ fn unpack_layer(repository: &dyn Repository, blob: &Descriptor, folder: &Path) -
     }
     let mut reader = Verified::new(repository.open_blob(blob, 0)?, blob.clone());
     if blob.media_type.contains(layer::GZIP_SUFFIX) {
-        extract(GzDecoder::new(&mut reader), folder)?;
+        changeset::apply(MultiGzDecoder::new(&mut reader), folder)?;
     } else {
-        extract(&mut reader, folder)?;
+        changeset::apply(&mut reader, folder)?;
     }
     // What follows the archive counts for the digest as well.
     io::copy(&mut reader, &mut io::sink())?;
     Ok(())
-}
-
-fn extract(tar: impl Read, folder: &Path) -> Result<()> {
-    let mut archive = tar::Archive::new(tar);
-    // Whoever starts the service owns its files: only root could give them away.
-    archive.set_preserve_ownerships(false);
-    Ok(archive.unpack(folder)?)
 }
 
 #[cfg(test)]

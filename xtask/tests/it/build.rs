@@ -7,7 +7,7 @@ use xtask::oci::Content;
 use xtask::registry::Repository as _;
 
 use crate::support::image::layout;
-use crate::support::{Ran, tiny};
+use crate::support::{Ran, SERVICES, Sandbox, tiny};
 
 #[test]
 fn the_same_commit_gives_the_same_digest_anywhere() {
@@ -233,4 +233,33 @@ fn a_password_never_reaches_a_compiler() {
     sandbox.write("tiny/build.rs", "fn main() { for (name, _) in std::env::vars() { if name.contains(\"PASSWORD\") { panic!() } } }");
     let ran: Ran = sandbox.ok(["build"]);
     assert!(!format!("{ran:?}").contains("canary"));
+}
+
+#[test]
+fn a_failing_stage_tells_of_every_service() {
+    let sandbox = Sandbox::new();
+    let upstreams = "upstreams = [\"backend\"]\n";
+    sandbox.edit("backend-for-frontend/Cargo.toml", upstreams, "");
+    for (stage, code, doing) in [
+        ("staging", 4, "building the image of"),
+        ("release", 5, "hint: cargo xtask staging-tag"),
+    ] {
+        let told = SERVICES.map(|service| format!("{doing} {service}\n"));
+        let ran = sandbox.run(["pipeline", "run", "--from", stage]);
+        ran.fails(code, &told.each_ref().map(String::as_str));
+    }
+}
+
+#[test]
+fn what_fails_before_the_tests_keeps_no_finding_back() {
+    let sandbox = Sandbox::new().with_toolchain();
+    let objects = sandbox.json(1, &["ci", "--no-setup"]);
+    let failed = |check: &str| {
+        let mut objects = objects.iter();
+        objects.any(|object| object["check"] == check && object["outcome"] == "failed")
+    };
+    assert!(
+        failed("format") && failed("architecture") && failed("tests"),
+        "{objects:?}"
+    );
 }

@@ -1,5 +1,7 @@
 //! What users meet before anything is delivered: errors, hints, exit codes.
 
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::Stdio;
 
 use crate::support::{Ran, Sandbox};
@@ -282,7 +284,7 @@ fn the_target_directory_is_cargos() {
         "[build]\ntarget-dir = \"elsewhere\"\n",
     );
     sandbox.run(["promote", "backend"]).fails(5, &[]);
-    std::fs::rename(sandbox.path("target"), sandbox.path("elsewhere")).unwrap();
+    fs::rename(sandbox.path("target"), sandbox.path("elsewhere")).unwrap();
     sandbox.ok(["promote", "backend"]);
     assert!(
         sandbox
@@ -398,4 +400,32 @@ fn wait_for_line(child: &mut std::process::Child, word: &str) {
         lines.any(|line| line.unwrap().contains(word)),
         "the command never said {word:?}"
     );
+}
+
+#[test]
+fn what_only_skipped_tests_need_is_not_installed() {
+    // A machine with none of the programs, whose user may not install any.
+    let mut sandbox = Sandbox::new();
+    for (program, script) in [("apt-get", "exit 1"), ("id", "echo 1000")] {
+        let path = format!("programs/{program}");
+        sandbox.write(&path, format!("#!/bin/sh\n{script}\n"));
+        fs::set_permissions(sandbox.path(&path), Permissions::from_mode(0o755)).unwrap();
+    }
+    sandbox.set("PATH", sandbox.path("programs").display().to_string());
+    let packages = |arguments: &[&str]| {
+        let said = sandbox.run(arguments).stderr;
+        let named = said.lines().find_map(|line| {
+            line.strip_prefix("hint: sudo apt-get install --no-install-recommends ")
+        });
+        let packages = named.unwrap_or_else(|| panic!("{said}")).split(' ');
+        packages.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let all = packages(&["test"]);
+    let mut distinct = all.clone();
+    distinct.dedup();
+    assert!(all.contains(&"chromium".to_owned()), "{all:?}");
+    assert!(all.is_sorted() && distinct == all, "each once: {all:?}");
+    let some = packages(&["test", "--skip", "browser"]);
+    assert!(!some.contains(&"chromium".to_owned()), "{some:?}");
+    assert!(some.contains(&"docker-registry".to_owned()), "{some:?}");
 }

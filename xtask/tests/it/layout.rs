@@ -2,7 +2,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::PathBuf;
 
 use serde_json::json;
@@ -684,28 +684,13 @@ fn commands_at_once_on_one_layout_leave_it_whole() {
 
 #[test]
 fn a_disk_that_is_full_loses_nothing() {
-    let mut sandbox = Sandbox::new();
+    let sandbox = Sandbox::new();
     let first = sandbox.has_staged("first").to_string();
     sandbox.ok(["promote", "backend", "--digest", &first]);
     let second = sandbox.has_staged("second").to_string();
     // Every file that the tool writes may have so many bytes: writing more fails as on a full disk.
-    let script = format!(
-        "ulimit -f 0; trap '' XFSZ; exec {} promote backend --digest {second}",
-        env!("CARGO_BIN_EXE_xtask")
-    );
-    sandbox.set("BASH_ENV", "");
-    let mut command = sandbox.command::<&str>([]);
-    let environment: Vec<_> = command
-        .get_envs()
-        .map(|(name, value)| (name.to_owned(), value.unwrap().to_owned()))
-        .collect();
-    command = std::process::Command::new("bash");
-    command
-        .args(["-c", &script])
-        .current_dir(sandbox.root())
-        .env_clear()
-        .envs(environment);
-    let ran = crate::support::Ran::from(command.output().unwrap());
+    let full = "ulimit -f 0; trap '' XFSZ";
+    let ran = sandbox.run_after(full, &["promote", "backend", "--digest", &second]);
     ran.fails(1, &["writing"]);
     assert_eq!(tag(&sandbox, "backend", "1.0.RELEASE"), Some(first));
     assert_eq!(
@@ -742,9 +727,34 @@ fn a_folder_that_cannot_be_written_is_named() {
 }
 
 #[test]
+fn an_output_that_is_a_link_is_written_where_it_leads() {
+    let sandbox = Sandbox::new();
+    let write = |output: &str| {
+        let line = ["imagedefinitions", "backend", "--environment", "staging"];
+        sandbox.run(line.into_iter().chain(["--output", output]))
+    };
+    symlink("second", sandbox.path("first")).unwrap();
+    symlink("folder/definitions.json", sandbox.path("second")).unwrap();
+    // The file is not there yet, and then it is.
+    for _ in 0..2 {
+        assert_eq!(write("first").code, Some(0));
+        assert!(sandbox.path("first").is_symlink() && sandbox.path("second").is_symlink());
+        assert!(sandbox.read("folder/definitions.json").contains("imageUri"));
+        fs::write(sandbox.path("folder/definitions.json"), "old").unwrap();
+    }
+    symlink("circle", sandbox.path("circle")).unwrap();
+    for output in ["circle", "backend", "/dev/stdout"] {
+        write(output).fails(1, &[&format!("{output} is no file that could be replaced")]);
+    }
+}
+
+#[test]
 fn files_are_readable_by_others() {
     let sandbox = Sandbox::new();
-    sandbox.has_staged("one");
+    sandbox.has_built("backend", Image::new("one"));
+    // The umask of whoever runs the tests might take it away.
+    let ran = sandbox.run_after("umask 022", &["staging-tag", "backend"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     let mode = fs::metadata(sandbox.path("target/registry/backend/index.json"))
         .unwrap()
         .permissions()

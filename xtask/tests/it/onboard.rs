@@ -88,6 +88,20 @@ fn a_failure_puts_everything_back() {
 }
 
 #[test]
+fn what_cannot_be_put_back_is_named() {
+    let sandbox = with_cargo("rm Cargo.toml && mkdir Cargo.toml; exit 1");
+    let before = tree(sandbox.root());
+    let ran = sandbox.run(["onboard", "orders"]);
+    let manifest = sandbox.path("Cargo.toml");
+    let all_else = format!("all but {} was put back as it was", manifest.display());
+    ran.fails(1, &[&all_else, "hint: `git status --short`"]);
+    assert!(!ran.stderr.contains("everything was put back"));
+    fs::remove_dir(&manifest).unwrap();
+    sandbox.write("Cargo.toml", &before["Cargo.toml"]);
+    is_as_before(&sandbox, &before);
+}
+
+#[test]
 fn what_cannot_be_written_puts_everything_back() {
     let break_and_onboard = |prepare: &dyn Fn(&Sandbox), code: i32, words: &str| {
         let sandbox = with_cargo("exit 1");

@@ -1,19 +1,27 @@
 //! Services as processes of this machine.
 
-use std::io::{BufRead as _, BufReader};
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use serde_json::Value;
 
+use crate::support::image::{Image, layout, tar_of_paths};
 use crate::support::{Ran, Sandbox, tiny};
+
+/// Where what `up` says goes: a pipe that nobody reads would stop it once it is full.
+const LOG: &str = "target/up.log";
 
 /// Starts `up` and gives it with the URL of its one service.
 fn up(sandbox: &Sandbox, arguments: &[&str]) -> (Child, String) {
     let mut command = sandbox.command(["up", "--format", "json"].iter().chain(arguments));
     let mut child = command
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
+        .stderr(File::create(sandbox.path(LOG)).unwrap())
         .spawn()
         .unwrap();
     let mut line = String::new();
@@ -54,6 +62,32 @@ fn services_run_until_an_interrupt_stops_them() {
     );
 }
 
+/// A line in another encoding, and one that is longer than anybody keeps in memory.
+const ODD_LINES: &str = r#"std::io::stdout().write_all(b"caf\xe9\n").unwrap();
+    println!("{}", "long".repeat(50_000));
+    "#;
+
+#[test]
+fn a_service_may_log_what_is_no_text() {
+    let sandbox = tiny::workspace();
+    let main = "tiny/src/main.rs";
+    sandbox.edit(main, "println!", &format!("{ODD_LINES}println!"));
+    let lines = format!("{ODD_LINES}let mut connection");
+    sandbox.edit(main, "let mut connection", &lines);
+    sandbox.ok(["build"]);
+    let (mut child, url) = up(&sandbox, &[]);
+    let health = format!("{url}/health/live");
+    for _ in 0..2 {
+        assert_eq!(ureq::get(&health).call().unwrap().status(), 200);
+    }
+    signal("-INT", child.id());
+    let code = child.wait().unwrap().code();
+    let log = sandbox.read(LOG);
+    assert_eq!(code, Some(0), "{log}");
+    assert!(log.contains("tiny | caf\u{fffd}\n"), "{log}");
+    assert!(log.lines().all(|line| line.len() < 100_000));
+}
+
 #[test]
 fn the_images_of_an_environment_run_as_well() {
     let sandbox = tiny::workspace();
@@ -89,4 +123,130 @@ fn a_service_that_ends_by_itself_ends_the_command_with_its_words() {
 fn without_images_the_command_that_makes_them_is_named() {
     let ran: Ran = Sandbox::new().run(["up"]);
     ran.fails(5, &["hint: cargo xtask build backend"]);
+}
+
+#[test]
+fn an_image_that_is_being_replaced_is_not_the_one_that_runs() {
+    let sandbox = Sandbox::new();
+    sandbox.has_built("backend", Image::new("before"));
+    let layout = layout(&sandbox.path("target/images/backend"));
+    let lock = layout.own().unwrap();
+    let mut child = sandbox
+        .command(["up"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut says = |word| said.any(|line| line.unwrap().contains(word));
+    assert!(says("waiting for another command"));
+
+    let after = Image::new("after").write(&layout);
+    layout
+        .replace_all(&lock, &"built".parse().unwrap(), &after)
+        .unwrap();
+    drop(lock);
+    assert!(says("the image has no entry point"), "it was unpacked");
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+    let unpacked = format!("target/up/backend/{}/content", after.digest().hex());
+    assert_eq!(sandbox.read(&unpacked), "after");
+}
+
+/// What `up` unpacks of an image with these layers, each made of these paths: all files,
+/// sorted. The image has no entry point, which is where `up` ends.
+fn unpacked(layers: &[&[&str]]) -> Vec<String> {
+    let sandbox = Sandbox::new();
+    let layers: Vec<_> = layers.iter().map(|paths| tar_of_paths(paths)).collect();
+    let layers: Vec<_> = layers.iter().map(Vec::as_slice).collect();
+    let digest = sandbox.has_built_of("backend", Image::new("layers"), &layers);
+    sandbox
+        .run(["up"])
+        .fails(1, &["the image has no entry point"]);
+    let root = sandbox.path(&format!("target/up/backend/{}", digest.hex()));
+    let mut files = Vec::new();
+    collect(&root, &root, &mut files);
+    files.sort();
+    files
+}
+
+fn collect(root: &Path, folder: &Path, files: &mut Vec<String>) {
+    for entry in folder.read_dir().unwrap() {
+        let path = entry.unwrap().path();
+        if path.symlink_metadata().unwrap().is_dir() {
+            collect(root, &path, files);
+        } else {
+            let name = path.strip_prefix(root).unwrap();
+            files.push(name.to_str().unwrap().to_owned());
+        }
+    }
+}
+
+#[test]
+fn a_layer_hides_what_the_ones_below_it_have() {
+    let lower: &[&str] = &["a/", "a/one", "a/two", "b/", "b/deep/", "b/deep/file", "c"];
+    for (upper, left) in [
+        (&["a/.wh.one"][..], &["a/two", "b/deep/file", "c"][..]),
+        (&[".wh.b", ".wh.c", ".wh.never"], &["a/one", "a/two"]),
+        (&["a/.wh..wh..opq"], &["b/deep/file", "c"]),
+        (&[".wh..wh..opq"], &[]),
+        // What the layer itself has stays, wherever the whiteout comes.
+        (
+            &["a/", "a/three", "a/.wh..wh..opq", "a/four"],
+            &["a/four", "a/three", "b/deep/file", "c"],
+        ),
+        (
+            &["b/new/", "b/new/file", ".wh.b"],
+            &["a/one", "a/two", "b/new/file", "c"],
+        ),
+        // A file in the place of a folder, and the reverse.
+        (&["b", "c/", "c/file"], &["a/one", "a/two", "b", "c/file"]),
+    ] {
+        assert_eq!(unpacked(&[lower, upper]), left, "{upper:?}");
+    }
+}
+
+#[test]
+fn a_layer_hides_and_replaces_nothing_outside_of_the_image() {
+    let outside = tempfile::tempdir().unwrap();
+    let victim = outside.path().join("victim");
+    std::fs::write(&victim, "kept").unwrap();
+    let link = format!("out -> {}", outside.path().display());
+    for upper in [
+        "out/.wh.victim",
+        "out/.wh..wh..opq",
+        "out/victim",
+        ".wh...",
+        "deep/.wh...",
+        "deep/.wh..",
+        ".wh.",
+    ] {
+        let sandbox = Sandbox::new();
+        let layers = [&[&link, "deep/", "deep/file"][..], &[upper]].map(tar_of_paths);
+        let layers = layers.each_ref().map(Vec::as_slice);
+        sandbox.has_built_of("backend", Image::new("hostile"), &layers);
+        sandbox
+            .run(["up"])
+            .fails(1, &["unpacking the layer", &format!("applying {upper}")]);
+        assert_eq!(std::fs::read(&victim).unwrap(), b"kept", "{upper}");
+    }
+    // The link itself is the image's.
+    assert_eq!(unpacked(&[&[&link], &[".wh.out", "file"]]), ["file"]);
+    assert!(victim.exists());
+}
+
+#[test]
+fn a_layer_of_several_gzip_members_is_unpacked_whole() {
+    let tar = tar_of_paths(&["first", "second"]);
+    let members = tar.chunks(700).flat_map(|part| {
+        let mut member = GzEncoder::new(Vec::new(), Compression::default());
+        member.write_all(part).unwrap();
+        member.finish().unwrap()
+    });
+    let layer: Vec<u8> = members.collect();
+    let sandbox = Sandbox::new();
+    let digest = sandbox.has_built_of("backend", Image::new("members"), &[&layer]);
+    sandbox
+        .run(["up"])
+        .fails(1, &["the image has no entry point"]);
+    let second = format!("target/up/backend/{}/second", digest.hex());
+    assert_eq!(sandbox.read(&second), "second");
 }

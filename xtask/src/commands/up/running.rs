@@ -1,6 +1,5 @@
 //! Services as processes of this machine.
 
-use std::io::{self, BufRead as _, BufReader, PipeReader, Read as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
@@ -12,14 +11,11 @@ use crate::commands::Report;
 use crate::console;
 use crate::error::{Fault, Kind};
 use crate::image::Unpacked;
-use crate::process::{Background, CommandLine};
+use crate::process::{Background, CommandLine, Lines};
 use crate::workspace::Service;
 
 /// How long a service may take until it listens.
 const START_LIMIT: Duration = Duration::from_secs(60);
-
-/// How much Linux keeps in a pipe: what is read at once at most.
-const PIPE_BYTES: usize = 64 * 1024;
 
 /// Who services are started for.
 #[derive(Debug, Clone, Copy, Default)]
@@ -106,7 +102,7 @@ pub(in crate::commands) fn start<'a>(
         Background::piped(&line, &image.root, |service| service.full_env(environment))?;
     let (sender, listening) = mpsc::channel();
     let name = service.alias.clone();
-    std::thread::spawn(move || relay(&name, output, sender, audience));
+    std::thread::spawn(move || relay(&name, Lines::of(output), sender, audience));
     // Without an address the channel ends with the output.
     let address = listening.recv_timeout(START_LIMIT).map_err(not_listening)?;
     Ok(Started {
@@ -158,10 +154,9 @@ fn port_for(service: &Service) -> u16 {
 }
 
 /// Shows a service's lines behind its name, and tells once where it listens.
-fn relay(name: &str, output: PipeReader, sender: Sender<SocketAddr>, audience: Audience) {
+fn relay(name: &str, mut lines: Lines, sender: Sender<SocketAddr>, audience: Audience) {
     let show = |line| console::note(format_args!("{name} | {line}"));
-    let mut output = BufReader::with_capacity(PIPE_BYTES, output);
-    for line in output.by_ref().lines().map_while(Result::ok) {
+    for line in lines.by_ref() {
         let address = listening_address(&line);
         show(line);
         if let Some(address) = address {
@@ -173,11 +168,9 @@ fn relay(name: &str, output: PipeReader, sender: Sender<SocketAddr>, audience: A
     // Whoever still waits learns that there will be no address.
     drop(sender);
     if audience.reads_logs() {
-        output.lines().map_while(Result::ok).for_each(show);
+        lines.for_each(show);
     } else {
-        // Taking every request's line apart for nobody would cost the service its processor.
-        // An output that cannot be read has ended.
-        let _ = io::copy(&mut output, &mut io::sink());
+        lines.drain();
     }
 }
 

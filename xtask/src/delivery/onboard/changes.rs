@@ -81,12 +81,20 @@ impl State {
             return;
         }
         self.over = true;
+        let mut left = Vec::new();
         for (path, earlier) in self.earlier.drain(..).rev() {
             if let Err(error) = put_back(&path, earlier) {
                 console::error(&error);
+                left.push(path.display().to_string());
             }
         }
-        console::note("everything was put back as it was");
+        if left.is_empty() {
+            console::note("everything was put back as it was");
+        } else {
+            let left = left.join(", ");
+            console::warn(format_args!("all but {left} was put back as it was"));
+            console::note("hint: `git status --short` shows what is left of the new service");
+        }
     }
 }
 

@@ -179,6 +179,23 @@ impl Sandbox {
         Ran::from(self.command(arguments).output().unwrap())
     }
 
+    /// Runs `cargo xtask …` where a shell has done `first`: what a process hands down.
+    pub(crate) fn run_after(&self, first: &str, arguments: &[&str]) -> Ran {
+        let tool = self.command(arguments);
+        let variables = tool
+            .get_envs()
+            .filter_map(|(name, value)| Some((name, value?)));
+        let mut shell = Command::new("bash");
+        shell
+            .args(["-c", &format!("{first}; exec \"$0\" \"$@\"")])
+            .arg(tool.get_program())
+            .args(tool.get_args())
+            .current_dir(self.root())
+            .env_clear()
+            .envs(variables);
+        Ran::from(shell.output().unwrap())
+    }
+
     /// Runs a command that must succeed.
     pub(crate) fn ok<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Ran {
         let ran = self.run(arguments);

@@ -1,13 +1,12 @@
 //! Debian's `docker-registry`.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
 use crate::error::Kind;
-use crate::process::{self, Background, CommandLine};
+use crate::process::{self, Background, CommandLine, Lines};
 
 /// A registry on a free port of this machine. It ends when dropped.
 pub(super) struct Registry {
@@ -35,12 +34,11 @@ impl Registry {
         let line = CommandLine::new("docker-registry").arg("serve").arg(&file);
         let (process, output) = Background::piped(&line, folder, |registry| registry)?;
         let mut registry = Self { port: 0, process };
-        let mut lines = BufReader::new(output).lines().map_while(Result::ok);
+        let mut lines = Lines::of(output);
         registry.port = lines
             .find_map(|line| port(&line))
             .with_context(|| Kind::Failed.because("docker-registry ended before it listened"))?;
-        // Nobody may leave the pipe full.
-        std::thread::spawn(move || lines.for_each(drop));
+        std::thread::spawn(move || lines.drain());
         Ok(registry)
     }
 }
