@@ -351,6 +351,34 @@ fn parameters_are_listed_and_secrets_are_masked() {
 }
 
 #[test]
+fn a_malformed_secret_is_not_quoted() {
+    let mut sandbox = Sandbox::new();
+    let names = ["BACKEND_IMAGE_TAG_STAGING", "SERVICE_DNS_STAGING"];
+    let file = "build/parameters.toml";
+    for name in names {
+        let entry = format!("[{name}]\n");
+        sandbox.edit(file, &entry, &format!("{entry}secret = true\n"));
+        let hint = format!("hint: cargo xtask params put {name}\n");
+        let ran = sandbox.run_with_input(&["params", "put", name], "canary 2");
+        assert_kept_back(&ran, &["from standard input", &hint]);
+    }
+    for name in names {
+        sandbox.set(name, "canary 2");
+    }
+    for arguments in [&["params", "check"][..], &["staging-tag", "backend"]] {
+        let words = ["from the environment", "unset BACKEND_IMAGE_TAG_STAGING`"];
+        assert_kept_back(&sandbox.run(arguments), &words);
+    }
+}
+
+/// The value is malformed, which is said without it.
+fn assert_kept_back(ran: &Ran, words: &[&str]) {
+    ran.fails(4, words);
+    ran.fails(4, &["is malformed; it is a secret, and not quoted"]);
+    assert!(!format!("{ran:?}").contains("canary"), "{ran:?}");
+}
+
+#[test]
 fn the_check_of_the_parameters_finds_what_is_wrong() {
     Sandbox::new().ok(["params", "check"]);
     let sandbox = Sandbox::new()

@@ -8,13 +8,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use duct::Expression;
 use serde::Deserialize;
 
-use crate::error::Kind;
+use crate::error::{Fault, Kind};
 use crate::oci::Host;
 use crate::parameters::Parameters;
 use crate::process::{self, CommandLine};
@@ -100,12 +100,7 @@ fn from_parameters(host: &Host, parameters: &Parameters) -> Result<Option<Login>
         return Ok(None);
     };
     let account_of = parameters.require("DOCKER_REPO")?;
-    let named = host_of(account_of.expose()).with_context(|| {
-        Kind::Configuration.because(format!(
-            "the parameter DOCKER_REPO is {account_of}, which names no registry"
-        ))
-    })?;
-    if named != *host {
+    if parameters.read("DOCKER_REPO", &account_of, host_of)? != *host {
         return Ok(None);
     }
     let password = parameters.require("DOCKER_PASSWORD")?;
@@ -116,12 +111,13 @@ fn from_parameters(host: &Host, parameters: &Parameters) -> Result<Option<Login>
 }
 
 /// The host in what `docker login` takes: a host, or a URL with a path behind it.
-fn host_of(server: &str) -> Result<Host> {
+fn host_of(server: &str) -> Result<Host, Fault> {
     let server = server
         .trim_start_matches("https://")
         .trim_start_matches("http://");
     let host = server.split('/').next().unwrap_or_default();
-    host.parse().map_err(|why| anyhow!("{host:?}: {why}"))
+    host.parse()
+        .map_err(|why| Kind::Configuration.because(format!("{host:?} names no registry: {why}")))
 }
 
 fn configuration_path() -> Option<PathBuf> {

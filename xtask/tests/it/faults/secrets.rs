@@ -163,6 +163,24 @@ fn a_helper_sees_no_secret_that_it_does_not_need() {
 }
 
 #[test]
+fn a_malformed_secret_is_not_quoted_on_the_way_to_a_registry() {
+    let registry = Scripted::start(STOCK.state());
+    let sandbox = sandbox(&registry).with("DOCKER_REPO", "https://canary 2/v1/");
+    let entry = "[DOCKER_REPO]\n";
+    sandbox.edit(
+        "build/parameters.toml",
+        entry,
+        &format!("{entry}secret = true\n"),
+    );
+    let ran = promote(&sandbox);
+    ran.fails(
+        4,
+        &["the parameter DOCKER_REPO (from the environment) is malformed; it is a secret"],
+    );
+    assert!(!format!("{ran:?}").contains("canary"), "{ran:?}");
+}
+
+#[test]
 fn no_process_has_a_secret_among_its_arguments() {
     let registry = Scripted::start(STOCK.state());
     registry.delay(Duration::from_millis(20));
