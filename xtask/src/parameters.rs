@@ -73,16 +73,9 @@ impl Parameters {
         process::hide(catalogue.secrets());
         let needed = with_optional(needed(workspace), &catalogue);
         let names = needed.iter().map(|needed| needed.name.clone());
-        let (secret, open): (Vec<_>, Vec<_>) = names.partition(|name| catalogue.is_secret(name));
-        let to_read = secret.iter().chain(&open);
-        let to_read = to_read.filter(|name| env::var_os(name).is_none()).cloned();
+        let to_read = names.filter(|name| env::var_os(name).is_none());
         Ok(Self {
-            store: Store::new(
-                to_read.collect(),
-                secret,
-                workspace.target_directory.clone(),
-                limit,
-            ),
+            store: Store::new(to_read.collect(), workspace.target_directory.clone(), limit),
             source,
             catalogue,
             needed,

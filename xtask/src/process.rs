@@ -112,10 +112,11 @@ fn restore_echo() {
 fn echo(on: bool) -> Result<()> {
     ECHO_IS_OFF.store(!on, Ordering::SeqCst);
     let setting = if on { "echo" } else { "-echo" };
-    duct::cmd!("stty", setting)
-        .run()
-        .with_context(|| format!("`stty {setting}` failed"))?;
-    Ok(())
+    let line = CommandLine::new("stty").arg(setting);
+    // Not one of the children that an interrupt ends: the interrupt starts it as well.
+    let ran = line.expression(Path::new(".")).run();
+    let output = ran.with_context(|| format!("starting `{line}`"))?;
+    check(&line, &output)
 }
 
 /// Runs a command whose output is for the user: all of it goes to standard error.
@@ -159,14 +160,10 @@ pub fn capture(
 
 /// Runs a command with `input` on its standard input, keeps both its outputs and
 /// ends it after `limit`. Neither the input nor the outputs are shown.
-pub fn converse(
-    line: &CommandLine,
-    input: &[u8],
-    limit: Duration,
-    prepare: impl FnOnce(Expression) -> Expression,
-) -> Result<Output> {
+pub fn converse(line: &CommandLine, input: &[u8], limit: Duration) -> Result<Output> {
     console::detail(format_args!("$ {line}"));
-    let expression = prepare(line.expression(Path::new(".")))
+    let expression = line
+        .expression(Path::new("."))
         .stdin_bytes(input)
         .stdout_capture()
         .stderr_capture();
