@@ -23,7 +23,7 @@ use crate::error::{Fault, Kind};
 use crate::oci::{RepositoryName, Tag};
 use crate::process;
 use crate::workspace::{Environment, Service, Workspace};
-pub use catalogue::{Catalogue, FILE};
+pub use catalogue::{Catalogue, FILE, is_secret_by_name};
 pub use needed::{
     Form, Needed, is_base_url, needed, pages_parameter, service_dns, service_dns_parameter,
 };
@@ -70,8 +70,8 @@ impl Parameters {
             other => other,
         };
         let catalogue = Catalogue::read(&workspace.root)?;
-        process::hide(catalogue.secrets());
         let needed = with_optional(needed(workspace), &catalogue);
+        process::hide(secrets(workspace, &catalogue, &needed));
         let names = needed.iter().map(|needed| needed.name.clone());
         let to_read = names.filter(|name| env::var_os(name).is_none());
         Ok(Self {
@@ -285,6 +285,25 @@ impl fmt::Debug for Parameters {
 /// The command that sets `name` in Parameter Store.
 fn how_to_put(name: &str) -> String {
     format!("cargo xtask params put {name}")
+}
+
+/// The secrets of the delivery: its secret parameters, and whatever the environment has
+/// for one of its services. No child needs them: what goes to a registry goes from here.
+///
+/// Other secrets of the environment are not the delivery's to hide: Cargo, credential
+/// helpers and services sign in with `CARGO_REGISTRY_TOKEN`, `AWS_SESSION_TOKEN`,
+/// `DATABASE_URL` and the like.
+fn secrets(workspace: &Workspace, catalogue: &Catalogue, needed: &[Needed]) -> Vec<String> {
+    let parameters = needed.iter().map(|needed| needed.name.clone());
+    let variables = env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    let of_services = variables.filter(|name| {
+        let mut services = workspace.services.iter();
+        services.any(|service| name.starts_with(&format!("{}_", service.prefix())))
+    });
+    parameters
+        .chain(of_services)
+        .filter(|name| catalogue.is_secret(name))
+        .collect()
 }
 
 /// Adds the parameters that only `catalogue` has: a service may use them, the

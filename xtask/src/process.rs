@@ -7,7 +7,6 @@ mod command_line;
 mod running;
 
 use std::collections::BTreeSet;
-use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Output;
@@ -43,7 +42,7 @@ pub fn shell(directory: &Path) -> Result<Shell> {
 const SEEN_BY_SHORT_COMMANDS: [&str; 6] =
     ["PATH", "HOME", "USER", "TMPDIR", "LANG", "XDG_CONFIG_HOME"];
 
-/// Names that are secret because somebody said so.
+/// The variables that no child sees.
 static HIDDEN: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
 /// The standard output of a short command.
@@ -58,27 +57,12 @@ pub fn ask(command: xshell::Cmd<'_>) -> xshell::Result<String> {
 }
 
 /// From now on no child sees the variables of these names.
-pub fn hide<'a>(names: impl Iterator<Item = &'a str>) {
-    hidden().extend(names.map(str::to_owned));
-}
-
-/// Whether a variable or parameter of that name is a secret of the delivery by
-/// its name alone. No child needs one: what goes to a registry goes from here.
-pub fn is_secret(name: &str) -> bool {
-    name.ends_with("_PASSWORD") || name.contains("_DATABASE_URL")
+pub fn hide(names: impl IntoIterator<Item = String>) {
+    hidden().extend(names);
 }
 
 fn hidden() -> MutexGuard<'static, BTreeSet<String>> {
     HIDDEN.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn secret_variables() -> impl Iterator<Item = OsString> {
-    let hidden = hidden().clone();
-    let names = std::env::vars_os().map(|(name, _)| name);
-    names.filter(move |name| {
-        let name = name.to_string_lossy();
-        is_secret(&name) || hidden.contains(&*name)
-    })
 }
 
 /// The name of the user who runs this, where the system knows it.

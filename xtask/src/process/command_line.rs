@@ -5,7 +5,7 @@ use std::path::Path;
 
 use duct::Expression;
 
-use super::secret_variables;
+use super::hidden;
 
 /// A command line: a program with its arguments.
 #[derive(Debug, Clone)]
@@ -47,10 +47,10 @@ impl CommandLine {
     /// status other than zero is no error there: [`super::succeed`] and
     /// [`super::capture`] report it with the command line.
     pub fn expression(&self, directory: &Path) -> Expression {
-        secret_variables().fold(
-            self.expression_with_secrets(directory),
-            |expression, name| expression.env_remove(name),
-        )
+        let expression = self.expression_with_secrets(directory);
+        let hidden = hidden();
+        let names = hidden.iter();
+        names.fold(expression, |expression, name| expression.env_remove(name))
     }
 
     /// The same with the secrets, for a command that is made to use them.

@@ -330,7 +330,11 @@ fn what_was_not_built_is_not_found() {
 fn parameters_are_listed_and_secrets_are_masked() {
     let sandbox = Sandbox::new()
         .with("DOCKER_PASSWORD", "canary")
-        .with("BACKEND_DATABASE_URL_STAGING", "postgres://canary@x/y");
+        .with("BACKEND_DATABASE_URL_STAGING", "postgres://canary@x/y")
+        .with("API_TOKEN", "canary");
+    // Its name alone makes it one.
+    let listed = "[API_TOKEN]\ndescription = \"token\"\n\n[DOCKER_USER]\n";
+    sandbox.edit("build/parameters.toml", "[DOCKER_USER]\n", listed);
     let ran = sandbox.ok(["params", "list"]);
     assert!(
         ran.stdout.contains(
@@ -342,6 +346,11 @@ fn parameters_are_listed_and_secrets_are_masked() {
     assert!(
         ran.stdout
             .contains("DOCKER_PASSWORD = ******** (from the environment)"),
+        "{}",
+        ran.stdout
+    );
+    assert!(
+        ran.stdout.contains("API_TOKEN = ********"),
         "{}",
         ran.stdout
     );

@@ -156,12 +156,19 @@ fn a_helper_sees_no_secret_that_it_does_not_need() {
     let registry = Scripted::start(STOCK.state());
     let script =
         format!(r#"env > "$HOME/seen"; echo '{{"Username":"{USER}","Secret":"{PASSWORD}"}}'"#);
-    let sandbox = with_helper(&registry, &script);
+    let mut sandbox = with_helper(&registry, &script);
     sandbox.write("home/seen", "");
+    let listed = "[API_TOKEN]\ndescription = \"token\"\n\n[DOCKER_USER]\n";
+    sandbox.edit("build/parameters.toml", "[DOCKER_USER]\n", listed);
+    for name in ["API_TOKEN", "BACKEND_FOR_FRONTEND_CLIENT_SECRET"] {
+        sandbox.set(name, "canary-of-the-project");
+    }
+    sandbox.set("CLOUD_SESSION_TOKEN", "of-the-helper");
     let ran = promote(&sandbox);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     let seen = sandbox.read("home/seen");
-    assert!(seen.contains("HOME=") && !seen.contains("canary"), "{seen}");
+    assert!(seen.contains("CLOUD_SESSION_TOKEN=of-the-helper"), "{seen}");
+    assert!(!seen.contains("canary"), "{seen}");
     assert!(!format!("{ran:?}").contains("canary"));
 }
 
