@@ -168,30 +168,6 @@ pub fn converse(line: &CommandLine, input: &[u8], limit: Duration) -> Result<Out
     }
 }
 
-/// Takes away what `cargo run` leaks to this tool. A nested Cargo that sees it
-/// takes every crate that asks for these variables for changed.
-pub fn without_cargo_variables(expression: Expression) -> Expression {
-    std::env::vars_os()
-        .map(|(name, _)| name)
-        .filter(|name| is_leaked(&name.to_string_lossy()))
-        .fold(expression, |expression, name| expression.env_remove(name))
-}
-
-fn is_leaked(name: &str) -> bool {
-    let prefixes = ["CARGO_MANIFEST_", "CARGO_PKG_", "CARGO_BIN_", "CARGO_CFG_"];
-    let names = [
-        "CARGO",
-        "CARGO_CRATE_NAME",
-        "CARGO_PRIMARY_PACKAGE",
-        "CARGO_TARGET_TMPDIR",
-        "LD_LIBRARY_PATH",
-        "DYLD_FALLBACK_LIBRARY_PATH",
-        "OUT_DIR",
-        "RUST_RECURSION_COUNT",
-    ];
-    names.contains(&name) || prefixes.iter().any(|prefix| name.starts_with(prefix))
-}
-
 /// The path of the binary `name` in Cargo's messages (The Cargo Book, "JSON messages").
 pub fn executable(messages: &[u8], name: &str) -> Option<PathBuf> {
     #[derive(Deserialize)]

@@ -1,5 +1,8 @@
 //! What users meet before anything is delivered: errors, hints, exit codes.
 
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::Stdio;
 
 use crate::support::{Ran, Sandbox};
@@ -282,7 +285,7 @@ fn the_target_directory_is_cargos() {
         "[build]\ntarget-dir = \"elsewhere\"\n",
     );
     sandbox.run(["promote", "backend"]).fails(5, &[]);
-    std::fs::rename(sandbox.path("target"), sandbox.path("elsewhere")).unwrap();
+    fs::rename(sandbox.path("target"), sandbox.path("elsewhere")).unwrap();
     sandbox.ok(["promote", "backend"]);
     assert!(
         sandbox
@@ -357,6 +360,26 @@ fn parameters_are_listed_and_secrets_are_masked() {
     assert!(!format!("{ran:?}").contains("canary"));
     let json = sandbox.run(["params", "list", "--format", "json", "-v"]);
     assert!(!format!("{json:?}").contains("canary"));
+}
+
+#[test]
+fn a_nested_cargo_does_not_see_the_variables_of_the_outer_one() {
+    let cargo = "bin/cargo";
+    let mut sandbox = Sandbox::new();
+    sandbox.write(cargo, "#!/bin/sh\nenv > seen\n");
+    let permissions = fs::Permissions::from_mode(0o755);
+    fs::set_permissions(sandbox.path(cargo), permissions).unwrap();
+    sandbox.set("CARGO", sandbox.path(cargo).display().to_string());
+    for name in ["CARGO_PKG_NAME", "CARGO_MANIFEST_DIR", "OUT_DIR"] {
+        sandbox.set(name, "of-the-outer-one");
+    }
+    sandbox.set("CARGO_NET_OFFLINE", "of-the-user");
+    let pages = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", pages.local_addr().unwrap());
+    sandbox.ok(["e2e", "--url", &url]);
+    let seen = sandbox.read("seen");
+    assert!(seen.contains("CARGO_NET_OFFLINE=of-the-user"), "{seen}");
+    assert!(!seen.contains("of-the-outer-one"), "{seen}");
 }
 
 #[test]

@@ -59,7 +59,6 @@ fn build() -> Result<PathBuf> {
         .args(["build", "--locked", "--package", PACKAGE])
         .arg("--message-format=json-render-diagnostics");
     let messages = process::capture(&line, Path::new(TOOL), |cargo| {
-        let cargo = process::without_cargo_variables(cargo);
         variables_of_aws().fold(cargo, |cargo, name| cargo.env_remove(name))
     })?;
     process::executable(&messages, PACKAGE).context("cargo named no binary of parameter-store")
