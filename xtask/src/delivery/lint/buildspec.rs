@@ -3,16 +3,7 @@
 
 use super::{Finding, Node, command};
 use crate::delivery::buildspec::{self, VERSION, all_commands, commands, commands_without_text};
-
-/// How the names of secrets end.
-const SECRET_ENDINGS: [&str; 6] = [
-    "PASSWORD",
-    "SECRET",
-    "TOKEN",
-    "DATABASE_URL",
-    "PRIVATE_KEY",
-    "CREDENTIALS",
-];
+use crate::parameters::is_secret_by_name;
 
 /// The findings in a buildspec.
 pub(super) fn findings(buildspec: &Node, containers: &[String]) -> Vec<Finding> {
@@ -92,13 +83,9 @@ fn reserved_names(buildspec: &Node) -> Vec<Finding> {
         .collect()
 }
 
-fn is_secret(name: &str) -> bool {
-    SECRET_ENDINGS.iter().any(|ending| name.ends_with(ending)) || name.contains("DATABASE_URL")
-}
-
 fn plain_secrets(buildspec: &Node) -> Vec<Finding> {
     let secrets = variables(buildspec, "variables")
-        .filter(|(name, _)| is_secret(name.text().unwrap_or_default()));
+        .filter(|(name, _)| is_secret_by_name(name.text().unwrap_or_default()));
     secrets
         .map(|(name, _)| {
             Finding::new(
@@ -133,12 +120,12 @@ fn exported_secrets(buildspec: &Node) -> Vec<Finding> {
 fn holds_secret(buildspec: &Node, name: &str) -> bool {
     let from_manager = variables(buildspec, "secrets-manager");
     let from_store = variables(buildspec, "parameter-store");
-    is_secret(name)
+    is_secret_by_name(name)
         || from_manager
             .into_iter()
             .any(|(variable, _)| variable.text() == Some(name))
         || from_store.into_iter().any(|(variable, parameter)| {
-            variable.text() == Some(name) && parameter.text().is_some_and(is_secret)
+            variable.text() == Some(name) && parameter.text().is_some_and(is_secret_by_name)
         })
 }
 
