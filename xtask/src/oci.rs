@@ -11,7 +11,7 @@ mod name;
 
 pub use digest::{Digest, Hasher};
 pub use manifest::{
-    Content, Descriptor, MAX_MANIFEST_BYTES, Manifest, MediaType, ParseManifestError, annotation,
-    empty_where_null,
+    Descriptor, MAX_MANIFEST_BYTES, Manifest, MediaType, ParseManifestError, References,
+    annotation, empty_where_null,
 };
 pub use name::{Host, Location, RepositoryName, Tag, Target};

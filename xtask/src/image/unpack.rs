@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::{changeset, layer};
 use crate::error::Kind;
 use crate::files::{self, FolderLock};
-use crate::oci::{Content, Descriptor, Manifest};
+use crate::oci::{Descriptor, Manifest, References};
 use crate::registry::{Repository, Verified};
 
 /// What an image says of how its service is started.
@@ -49,7 +49,7 @@ const CONFIGURATION_BOUND: u64 = 4 * 1024 * 1024;
 /// # Errors
 /// Where a part is missing or not what its digest says, or the image is an index.
 pub fn unpack(repository: &dyn Repository, manifest: &Manifest, folder: &Path) -> Result<Unpacked> {
-    let Content::Image { blobs } = manifest.content() else {
+    let References::Image { blobs } = manifest.references() else {
         let fault = format!(
             "{} is an index of several platforms",
             repository.name().at(&manifest.digest())

@@ -120,7 +120,7 @@ impl Descriptor {
 
 /// What a manifest refers to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Content {
+pub enum References {
     /// An image for one platform: its configuration and layers.
     Image {
         /// The configuration and then the layers, base first.
@@ -140,7 +140,7 @@ pub struct Manifest {
     bytes: Vec<u8>,
     digest: Digest,
     media_type: MediaType,
-    content: Content,
+    references: References,
     annotations: BTreeMap<String, String>,
     subject: Option<Digest>,
 }
@@ -210,20 +210,20 @@ impl Manifest {
             serde_json::from_slice(&bytes).map_err(ParseManifestError::Json)?;
         let media_type = media_type_of(&document, declared)?;
         let missing = |field| ParseManifestError::Json(serde::de::Error::missing_field(field));
-        let content = if media_type.is_index() {
-            Content::Index {
+        let references = if media_type.is_index() {
+            References::Index {
                 manifests: document.manifests.ok_or_else(|| missing("manifests"))?,
             }
         } else {
             let mut blobs = vec![document.config.ok_or_else(|| missing("config"))?];
             blobs.extend(document.layers.ok_or_else(|| missing("layers"))?);
-            Content::Image { blobs }
+            References::Image { blobs }
         };
         Ok(Self {
             digest: Digest::of(&bytes),
             bytes,
             media_type,
-            content,
+            references,
             annotations: document.annotations,
             subject: document.subject.map(|subject| subject.digest),
         })
@@ -245,8 +245,8 @@ impl Manifest {
     }
 
     /// What the manifest refers to.
-    pub fn content(&self) -> &Content {
-        &self.content
+    pub fn references(&self) -> &References {
+        &self.references
     }
 
     /// An annotation of the manifest.
@@ -326,9 +326,11 @@ mod tests {
             format!(r#"{{"mediaType":"x","digest":"{DIGEST}","size":0,"annotations":null}}"#);
         let image = format!(r#"{{"config":{blob},"layers":null,"annotations":null}}"#);
         let image = Manifest::parse(image.into(), None).unwrap();
-        assert!(matches!(image.content(), Content::Image { blobs } if blobs.len() == 1));
+        assert!(matches!(image.references(), References::Image { blobs } if blobs.len() == 1));
         let index = Manifest::parse(br#"{"manifests":null}"#.into(), None).unwrap();
-        assert!(matches!(index.content(), Content::Index { manifests } if manifests.is_empty()));
+        assert!(
+            matches!(index.references(), References::Index { manifests } if manifests.is_empty())
+        );
     }
 
     #[test]

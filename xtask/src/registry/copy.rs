@@ -11,7 +11,7 @@ use super::read_ahead::read_ahead;
 use super::walk::walk;
 use super::{Content, Repository, Verified};
 use crate::error::Kind;
-use crate::oci::{Content as Refers, Descriptor, Digest, Manifest, Target};
+use crate::oci::{Descriptor, Digest, Manifest, References, Target};
 use crate::parallel::{self, Gate};
 
 /// How many blobs move at once, over all services. Each takes up to two of the
@@ -46,7 +46,7 @@ pub fn copy_image(
 }
 
 fn copy_blobs(source: &dyn Repository, target: &dyn Repository, manifest: &Manifest) -> Result<()> {
-    let Refers::Image { blobs } = manifest.content() else {
+    let References::Image { blobs } = manifest.references() else {
         return Ok(());
     };
     // An image may have the same layer several times.

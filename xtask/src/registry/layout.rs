@@ -17,7 +17,7 @@ use super::{Content, Move, Moved, Repository, Verified, content_error, referrers
 use crate::error::Kind;
 use crate::files::{self, FolderLock};
 use crate::oci::{
-    Content as Refers, Descriptor, Digest, Hasher, MAX_MANIFEST_BYTES, Manifest, MediaType,
+    Descriptor, Digest, Hasher, MAX_MANIFEST_BYTES, Manifest, MediaType, References,
     RepositoryName, Tag, Target, annotation, empty_where_null,
 };
 
@@ -117,7 +117,7 @@ impl Layout {
         let mut needed = BTreeSet::new();
         self.walk(manifest, |part| {
             needed.insert(part.digest());
-            if let Refers::Image { blobs } = part.content() {
+            if let References::Image { blobs } = part.references() {
                 needed.extend(blobs.iter().map(|blob| blob.digest));
             }
             Ok(())
@@ -191,9 +191,9 @@ impl Layout {
 
     /// Refuses a manifest whose parts are missing, as a registry does.
     fn check_references(&self, manifest: &Manifest) -> Result<()> {
-        let parts = match manifest.content() {
-            Refers::Image { blobs } => blobs,
-            Refers::Index { manifests } => manifests,
+        let parts = match manifest.references() {
+            References::Image { blobs } => blobs,
+            References::Index { manifests } => manifests,
         };
         for part in parts.iter().filter(|part| !part.is_foreign()) {
             self.check_blob(part).map_err(|why| {

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::Repository;
 use super::copy::{copy_image, require_manifest};
-use crate::oci::{Content, Descriptor, Digest, Manifest, MediaType, Tag, Target};
+use crate::oci::{Descriptor, Digest, Manifest, MediaType, References, Tag, Target};
 
 /// What cosign puts behind the tag of the scheme, instead of a subject into the manifest.
 const ATTACHMENTS: [&str; 3] = [".sig", ".att", ".sbom"];
@@ -20,8 +20,8 @@ pub(super) fn tag(subject: &Digest) -> Result<Tag> {
 
 /// The referrers that an answer of the API, or the manifest under [`tag`], lists.
 pub(super) fn listed(index: Option<&Manifest>) -> Vec<Descriptor> {
-    match index.map(Manifest::content) {
-        Some(Content::Index { manifests }) => manifests.clone(),
+    match index.map(Manifest::references) {
+        Some(References::Index { manifests }) => manifests.clone(),
         _ => Vec::new(),
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use anyhow::Result;
 
 use crate::error::Kind;
-use crate::oci::{Content, Descriptor, Digest, Manifest};
+use crate::oci::{Descriptor, Digest, Manifest, References};
 
 /// How many indexes may lie in each other: an index of indexes is all that anybody has.
 const MAX_DEPTH: usize = 8;
@@ -49,7 +49,7 @@ where
             );
             return Err(Kind::Failed.because(fault).into());
         }
-        if let Content::Index { manifests } = manifest.content() {
+        if let References::Index { manifests } = manifest.references() {
             for child in manifests {
                 if self.known.insert(child.digest) {
                     let child = (self.get)(child)?;

@@ -3,7 +3,7 @@
 use std::fs;
 
 use serde_json::Value;
-use xtask::oci::Content;
+use xtask::oci::References;
 use xtask::registry::Repository as _;
 
 use crate::support::image::layout;
@@ -36,7 +36,7 @@ fn an_image_is_one_layer_with_a_binary_and_a_user() {
     let digest = sandbox.ok(["build"]).line().parse().unwrap();
     let layout = layout(&sandbox.path("target/images/tiny"));
     let manifest = layout.manifest(&digest).unwrap().unwrap();
-    let Content::Image { blobs } = manifest.content() else {
+    let References::Image { blobs } = manifest.references() else {
         panic!("an image is no index");
     };
     let [configuration, layer] = blobs.as_slice() else {

@@ -6,7 +6,7 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::PathBuf;
 
 use serde_json::json;
-use xtask::oci::{Content, Digest, Manifest, MediaType};
+use xtask::oci::{Digest, Manifest, MediaType, References};
 use xtask::registry::Repository as _;
 
 use crate::support::image::{Image, layout, write_index};
@@ -278,7 +278,7 @@ fn an_image_with_a_missing_part_stops_all_before_the_first_change() {
 fn layer(sandbox: &Sandbox, service: &str, digest: Digest) -> PathBuf {
     let folder = sandbox.path(&format!("target/registry/{service}"));
     let manifest = layout(&folder).manifest(&digest).unwrap().unwrap();
-    let Content::Image { blobs } = manifest.content() else {
+    let References::Image { blobs } = manifest.references() else {
         panic!("it is an image");
     };
     folder.join("blobs/sha256").join(blobs[1].digest.hex())
@@ -638,7 +638,7 @@ fn an_image_with_a_missing_layer_is_not_promoted() {
     let digest = sandbox.has_staged("one");
     let target = layout(&sandbox.path("target/registry/backend"));
     let manifest = target.manifest(&digest).unwrap().unwrap();
-    let Content::Image { blobs } = manifest.content() else {
+    let References::Image { blobs } = manifest.references() else {
         panic!("an image is no index");
     };
     fs::remove_file(sandbox.path(&format!(

@@ -10,7 +10,7 @@ use super::failure::{self, Failure};
 use super::link::next_link;
 use super::{HttpRepository, location, parse_manifest};
 use crate::error::{Fault, Kind};
-use crate::oci::{Content, Descriptor, Digest, MAX_MANIFEST_BYTES, MediaType, Target};
+use crate::oci::{Descriptor, Digest, MAX_MANIFEST_BYTES, MediaType, References, Target};
 use crate::registry::{Repository as _, referrers};
 
 /// How many pages a list may have, and how many referrers in all. A registry
@@ -91,13 +91,13 @@ impl HttpRepository {
         let (bytes, excerpt) = (body.len(), failure::excerpt(&body));
         let index = parse_manifest(body, Some(MediaType::OciIndex.name()));
         let index = index.map_err(|failure| answer.blame_encoding(failure))?;
-        match index.content() {
-            Content::Index { manifests } => Ok(Page {
+        match index.references() {
+            References::Index { manifests } => Ok(Page {
                 referrers: manifests.clone(),
                 bytes,
                 next,
             }),
-            Content::Image { .. } => Err(Kind::Unavailable
+            References::Image { .. } => Err(Kind::Unavailable
                 .because(format!("the answer is no list of referrers: {excerpt}"))
                 .into()),
         }

@@ -147,7 +147,7 @@ fn all_platforms_and_what_signs_one_of_them_go_along() {
     let mut stock = Stock::new();
     let index = write_index(&stock.layout);
     stock.take(&index);
-    let xtask::oci::Content::Index { manifests } = index.content() else {
+    let xtask::oci::References::Index { manifests } = index.references() else {
         panic!("an index");
     };
     let child = stock
@@ -187,7 +187,7 @@ fn a_blob_that_breaks_off_goes_on_where_it_stopped() {
 
 /// The layer's path.
 pub(super) fn layer(image: &Manifest) -> String {
-    let xtask::oci::Content::Image { blobs } = image.content() else {
+    let xtask::oci::References::Image { blobs } = image.references() else {
         panic!("an image");
     };
     format!("/blobs/{}", blobs[1].digest)

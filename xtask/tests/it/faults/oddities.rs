@@ -369,7 +369,7 @@ fn what_signs_an_image_deep_in_indexes_goes_along() {
 fn lists_that_are_null_are_empty() {
     let mut stock = Stock::new();
     let config = stock.image("image");
-    let xtask::oci::Content::Image { blobs } = config.content() else {
+    let xtask::oci::References::Image { blobs } = config.references() else {
         panic!("an image");
     };
     let document = json!({ "schemaVersion": 2, "mediaType": MediaType::OciManifest.name(), "config": blobs[0], "layers": null, "annotations": null });
@@ -390,7 +390,7 @@ fn lists_that_are_null_are_empty() {
 fn a_layer_that_is_there_twice_or_empty_is_copied() {
     let mut stock = Stock::new();
     let base = stock.image("image");
-    let xtask::oci::Content::Image { blobs } = base.content() else {
+    let xtask::oci::References::Image { blobs } = base.references() else {
         panic!("an image");
     };
     let empty_layer = stock

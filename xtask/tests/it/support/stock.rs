@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use xtask::oci::{Content, Digest};
+use xtask::oci::{Digest, References};
 
 use super::Sandbox;
 use super::image::{Image, layout};
@@ -27,7 +27,7 @@ pub(crate) static STOCK: LazyLock<Stock> = LazyLock::new(|| {
     let mut state = State::default();
     let [old, new, foreign] = ["old", "new", "foreign"].map(|content| {
         let manifest = Image::new(content).write(&layout);
-        let Content::Image { blobs } = manifest.content() else {
+        let References::Image { blobs } = manifest.references() else {
             panic!("{content} is no image");
         };
         (state.take("app", &layout, &manifest), blobs[1].digest)

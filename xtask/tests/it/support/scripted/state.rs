@@ -6,7 +6,7 @@ use std::io::Read as _;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::json;
-use xtask::oci::{Content, Digest, Manifest, MediaType};
+use xtask::oci::{Digest, Manifest, MediaType, References};
 use xtask::registry::{Layout, Repository as _};
 
 use super::http::{Answer, Request};
@@ -55,8 +55,8 @@ impl State {
 
     /// Takes an image of a layout over.
     pub(crate) fn take(&mut self, name: &str, layout: &Layout, manifest: &Manifest) -> Digest {
-        match manifest.content() {
-            Content::Image { blobs } => {
+        match manifest.references() {
+            References::Image { blobs } => {
                 for blob in blobs {
                     let mut bytes = Vec::new();
                     layout
@@ -67,7 +67,7 @@ impl State {
                     self.repository(name).blobs.insert(blob.digest, bytes);
                 }
             }
-            Content::Index { manifests } => {
+            References::Index { manifests } => {
                 for child in manifests {
                     let child = layout.manifest(&child.digest).unwrap().unwrap();
                     self.take(name, layout, &child);
@@ -225,12 +225,12 @@ impl State {
 
     fn missing(&mut self, name: &str, manifest: &Manifest) -> Option<Digest> {
         let repository = self.repository(name);
-        match manifest.content() {
-            Content::Image { blobs } => blobs
+        match manifest.references() {
+            References::Image { blobs } => blobs
                 .iter()
                 .map(|blob| blob.digest)
                 .find(|digest| !repository.blobs.contains_key(digest)),
-            Content::Index { manifests } => manifests
+            References::Index { manifests } => manifests
                 .iter()
                 .map(|child| child.digest)
                 .find(|digest| !repository.manifests.contains_key(digest)),
