@@ -79,10 +79,10 @@ impl Context {
         })
     }
 
-    /// The one service that a flag such as `--digest` is about.
-    fn only_service(&self, names: &[String], flag: &str) -> Result<&Service> {
+    /// Checks that one service is named, which a flag such as `--digest` is about.
+    fn only_service(&self, names: &[String], flag: &str) -> Result<()> {
         match self.workspace.select(names)?.as_slice() {
-            [service] if !names.is_empty() => Ok(service),
+            [_] if !names.is_empty() => Ok(()),
             _ => Err(usage(format!("{flag} takes exactly one SERVICE")).into()),
         }
     }

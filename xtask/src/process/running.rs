@@ -61,7 +61,13 @@ pub fn expect_interrupt() {
 /// Waits for ever where an interrupt is ending this process: what came of children
 /// that were ended for it is no result.
 pub fn yield_to_interrupt() {
-    while ENDING.load(Ordering::Relaxed) {
+    if ENDING.load(Ordering::Relaxed) {
+        await_the_end();
+    }
+}
+
+fn await_the_end() -> ! {
+    loop {
         std::thread::park();
     }
 }
@@ -170,8 +176,7 @@ impl Running {
         let mut children = running();
         if ENDING.load(Ordering::Relaxed) {
             drop(children);
-            yield_to_interrupt();
-            children = running();
+            await_the_end();
         }
         let handle = expression
             .start()

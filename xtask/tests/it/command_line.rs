@@ -5,6 +5,8 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Stdio;
 
+use serde_json::json;
+
 use crate::support::{Ran, Sandbox};
 
 #[test]
@@ -364,12 +366,9 @@ fn parameters_are_listed_and_secrets_are_masked() {
 
 #[test]
 fn a_nested_cargo_does_not_see_the_variables_of_the_outer_one() {
-    let cargo = "bin/cargo";
     let mut sandbox = Sandbox::new();
-    sandbox.write(cargo, "#!/bin/sh\nenv > seen\n");
-    let permissions = Permissions::from_mode(0o755);
-    fs::set_permissions(sandbox.path(cargo), permissions).unwrap();
-    sandbox.set("CARGO", sandbox.path(cargo).display().to_string());
+    let cargo = program(&sandbox, "bin/cargo", "env > seen");
+    sandbox.set("CARGO", cargo);
     for name in ["CARGO_PKG_NAME", "CARGO_MANIFEST_DIR", "OUT_DIR"] {
         sandbox.set(name, "of-the-outer-one");
     }
@@ -380,6 +379,34 @@ fn a_nested_cargo_does_not_see_the_variables_of_the_outer_one() {
     let seen = sandbox.read("seen");
     assert!(seen.contains("CARGO_NET_OFFLINE=of-the-user"), "{seen}");
     assert!(!seen.contains("of-the-outer-one"), "{seen}");
+}
+
+/// Writes a shell script that can be started, and gives its path.
+fn program(sandbox: &Sandbox, path: &str, script: &str) -> String {
+    sandbox.write(path, format!("#!/bin/sh\n{script}\n"));
+    let path = sandbox.path(path);
+    fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
+    path.display().to_string()
+}
+
+#[test]
+fn a_parameter_that_the_answer_leaves_out_is_not_stored() {
+    let mut sandbox = Sandbox::new();
+    let answer = json!({ "version": 1, "outcome": { "written": { "SERVICE_DNS_STAGING": { "stored": 1 } } } });
+    let store = program(
+        &sandbox,
+        "bin/store",
+        &format!("cat > seen; echo '{answer}'"),
+    );
+    // What Cargo says where it has built the program.
+    let built = json!({ "reason": "compiler-artifact", "target": { "name": "parameter-store" }, "executable": store });
+    let cargo = program(&sandbox, "bin/cargo", &format!("echo '{built}'"));
+    sandbox.set("CARGO", cargo);
+    let stored = sandbox.run_with_input(&["params", "put", "SERVICE_DNS_STAGING"], "http://a");
+    assert_eq!(stored.stdout, "SERVICE_DNS_STAGING stored, version 1\n");
+    let ran = sandbox.run_with_input(&["params", "put", "DOCKER_USER"], "tester");
+    ran.fails(1, &["DOCKER_USER was stored", "hint: cargo xtask"]);
+    assert_eq!(ran.stdout, "DOCKER_USER failed\n");
 }
 
 #[test]

@@ -54,9 +54,10 @@ impl Put {
             overwrite: self.overwrite,
             key: self.key,
         })?;
-        let entries = names
-            .iter()
-            .filter_map(|name| Some(entry(name, written.remove(name)?)));
+        let entries = names.iter().map(|name| {
+            let written = written.remove(name);
+            entry(name, written.unwrap_or_else(|| Err(unanswered(name))))
+        });
         Ok(Report::new(entries.collect()))
     }
 }
@@ -73,6 +74,14 @@ fn entry(name: &str, written: Result<i64, Fault>) -> Entry {
         }
         Err(fault) => failed(name, fault.into()),
     }
+}
+
+fn unanswered(name: &str) -> Fault {
+    Kind::Failed
+        .because(format!(
+            "parameter-store does not say whether {name} was stored"
+        ))
+        .hint("cargo xtask --parameters ssm params list")
 }
 
 /// The parameter `name` with the value that the user gives. A name that nothing uses

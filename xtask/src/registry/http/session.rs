@@ -150,23 +150,20 @@ impl Session {
         let mut renewed = false;
         loop {
             let _probe = authentication.probe();
-            let authorization = self
-                .client
-                .authorize(&self.state, &self.scope)
-                .inspect_err(|_| self.count_auth(1))?;
-            self.count_auth(authorization.requests);
-            let answer = self.send(&self.state, request, authorization.header.as_deref())?;
+            let asking = || self.count_auth(1);
+            let header = self.client.authorize(&self.state, &self.scope, asking)?;
+            let answer = self.send(&self.state, request, header.as_deref())?;
             if answer.status != StatusCode::UNAUTHORIZED {
                 authentication.answered();
                 return Ok(answer);
             }
-            if renewed || !authentication.challenged(&answer, &self.scope) {
+            if renewed || !authentication.challenged(&answer, &self.scope, header.as_deref()) {
                 return Ok(answer);
             }
             // The challenge was no answer: the request is sent again, and counts then.
             self.requests.fetch_sub(1, Ordering::Relaxed);
             self.count_auth(1);
-            renewed = authorization.header.is_some();
+            renewed = header.is_some();
         }
     }
 

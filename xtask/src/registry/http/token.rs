@@ -28,6 +28,7 @@ pub(super) struct Authentication {
     probe: Mutex<()>,
     /// Looked up once; the inner `None` stands for no account.
     login: Mutex<Option<Option<Login>>>,
+    /// The header with the token for each scope.
     tokens: Mutex<HashMap<String, Arc<Mutex<Option<String>>>>>,
 }
 
@@ -54,16 +55,17 @@ impl Authentication {
         lock(&self.scheme).get_or_insert(Scheme::Open);
     }
 
-    /// The host refused a request that carried `refused`: takes its challenge,
-    /// forgets the token for `scope`. `false` where there is no challenge to answer.
-    pub(super) fn challenged(&self, answer: &Answer, scope: &str) -> bool {
+    /// The host refused a request that carried the header `refused`: takes its
+    /// challenge, forgets that token for `scope`, but not one that another request has
+    /// fetched meanwhile. `false` where there is no challenge to answer.
+    pub(super) fn challenged(&self, answer: &Answer, scope: &str, refused: Option<&str>) -> bool {
         let values = answer.headers.get_all("www-authenticate").iter();
         let Some(challenge) = Challenge::choose(values.filter_map(|value| value.to_str().ok()))
         else {
             return false;
         };
         *lock(&self.scheme) = Some(Scheme::Wanted(challenge));
-        *lock(&self.token_slot(scope)) = None;
+        lock(&self.token_slot(scope)).take_if(|token| Some(token.as_str()) == refused);
         true
     }
 
@@ -72,45 +74,31 @@ impl Authentication {
     }
 }
 
-/// What a request is authorised with, and how it was come by.
-pub(super) struct Authorization {
-    /// The header's value; `None` where the host wants none.
-    pub(super) header: Option<String>,
-    /// The requests that it took.
-    pub(super) requests: u32,
-}
-
 impl Client {
-    /// The `Authorization` for requests within `scope`.
+    /// The `Authorization` for requests within `scope`; `None` where the host wants
+    /// none. `leaving` is called where a token is asked for.
     pub(super) fn authorize(
         &self,
         state: &HostState,
         scope: &str,
-    ) -> Result<Authorization, Failure> {
+        leaving: impl FnOnce(),
+    ) -> Result<Option<String>, Failure> {
         let scheme = lock(&state.authentication.scheme).clone();
-        let without_request = |header| Authorization {
-            header,
-            requests: 0,
-        };
         match scheme {
-            None | Some(Scheme::Open) => Ok(without_request(None)),
+            None | Some(Scheme::Open) => Ok(None),
             Some(Scheme::Wanted(Challenge::Basic)) => {
-                let login = self.login(state)?.and_then(|login| login.basic());
-                login
-                    .map(|header| without_request(Some(header)))
-                    .ok_or_else(|| needs_account(&state.host))
+                let header = self.login(state)?.and_then(|login| login.basic());
+                header.map(Some).ok_or_else(|| needs_account(&state.host))
             }
             Some(Scheme::Wanted(Challenge::Bearer { realm, service })) => {
                 let slot = state.authentication.token_slot(scope);
-                let mut token = lock(&slot);
-                let known = token.is_some();
-                if !known {
-                    *token = Some(self.fetch_token(state, &realm, service.as_deref(), scope)?);
+                let mut header = lock(&slot);
+                if header.is_none() {
+                    let service = service.as_deref();
+                    let token = self.fetch_token(state, &realm, service, scope, leaving)?;
+                    *header = Some(format!("Bearer {token}"));
                 }
-                Ok(Authorization {
-                    header: token.as_ref().map(|token| format!("Bearer {token}")),
-                    requests: u32::from(!known),
-                })
+                Ok(header.clone())
             }
         }
     }
@@ -142,6 +130,7 @@ impl Client {
         realm: &str,
         service: Option<&str>,
         scope: &str,
+        leaving: impl FnOnce(),
     ) -> Result<String, Failure> {
         let uri = realm::check(realm, &state.host)?;
         let login = self.login(state)?;
@@ -150,7 +139,8 @@ impl Client {
             let allowed = allowed.as_ref().map(|value| value.expose());
             realm::check_credentials(&uri, &state.host, allowed)?;
         }
-        let mut answer = self.ask_for_token(&uri.to_string(), service, scope, login.as_ref())?;
+        let realm_uri = uri.to_string();
+        let mut answer = self.ask_for_token(&realm_uri, service, scope, login.as_ref(), leaving)?;
         match answer.status {
             StatusCode::OK => parse_token(&answer.read(TOKEN_BOUND)?, realm),
             status => {
@@ -170,6 +160,7 @@ impl Client {
         service: Option<&str>,
         scope: &str,
         login: Option<&Login>,
+        leaving: impl FnOnce(),
     ) -> Result<Answer, Failure> {
         let host = realm_host(realm)?;
         let state = self.host(&host);
@@ -193,7 +184,7 @@ impl Client {
                 .headers
                 .push(("content-type", "application/x-www-form-urlencoded".into()));
             request.body = Payload::Bytes(form.as_bytes());
-            return self.send(&state, &request, None, || {});
+            return self.send(&state, &request, None, leaving);
         }
         let joint = if realm.contains('?') { "&" } else { "?" };
         let request = Request::new(
@@ -201,7 +192,7 @@ impl Client {
             format!("{realm}{joint}{}", query.trim_start_matches('&')),
         );
         let basic = login.and_then(Login::basic);
-        self.send(&state, &request, basic.as_deref(), || {})
+        self.send(&state, &request, basic.as_deref(), leaving)
     }
 }
 

@@ -4,8 +4,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use xtask::oci::Content;
+use xtask::registry::Repository as _;
 
 use super::{STOCK, sandbox};
+use crate::support::image::{Image, layout};
 use crate::support::scripted::{Answer, Fault, Matching, Scripted, When};
 use crate::support::{Ran, Sandbox, tell};
 
@@ -252,6 +255,29 @@ fn a_plan_that_fails_lets_no_service_change() {
     let objects = sandbox.json(1, &["promote"]);
     assert_eq!(outcomes(&objects), ["planned", "planned", "failed"]);
     assert!(registry.asked().iter().all(|line| !line.starts_with("PUT")));
+}
+
+#[test]
+fn a_token_that_expires_is_fetched_once_for_all_who_had_it() {
+    let registry = Scripted::start(STOCK.state());
+    registry.delay(Duration::from_millis(50));
+    let sandbox = sandbox(&registry);
+    sandbox.has_built("backend", Image::new("fresh"));
+    let images = layout(&sandbox.path("target/images/backend"));
+    let image = images.tagged(&"built".parse().unwrap()).unwrap().unwrap();
+    let Content::Image { blobs } = image.content() else {
+        panic!("an index was built");
+    };
+    // Whichever blob is looked for first, the other one is looked for with the same token.
+    for blob in blobs {
+        let look = Matching::new("HEAD", format!("/v2/app/blobs/{}", blob.digest));
+        let expire = Fault::Meanwhile(|state| state.expire("canary-token-0"));
+        registry.script(look, When::Only(1), expire);
+    }
+    sandbox.ok(["staging-tag", "backend"]);
+    let asked = registry.asked();
+    let tokens = asked.iter().filter(|line| line.starts_with("GET /token"));
+    assert_eq!(tokens.count(), 2, "{asked:?}");
 }
 
 #[test]

@@ -6,6 +6,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
+
 use super::{PASSWORD, STOCK, USER, sandbox};
 use crate::support::scripted::{Answer, Fault, Matching, Scripted, When};
 use crate::support::{Ran, Sandbox};
@@ -87,7 +89,12 @@ fn the_password_goes_to_the_registrys_own_realm_or_to_one_that_the_user_names() 
     registry.script(look, When::Only(2), Fault::Answer(challenge));
     // The token server of this test believes in one name only: its own.
     let mut sandbox = sandbox(&registry);
-    let ran = promote(&sandbox);
+    let digest = STOCK.new.to_string();
+    let ran = sandbox.run([
+        "promote", "backend", "--digest", &digest, "--format", "json",
+    ]);
+    let objects: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(objects[0]["auth_requests"], 1, "{objects}");
     ran.fails(
         6,
         &[

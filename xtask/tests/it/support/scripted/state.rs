@@ -160,6 +160,11 @@ impl State {
         Answer::status(200).body("application/json", json!({ "token": token }).to_string())
     }
 
+    /// Lets a token be good for nothing any more.
+    pub(crate) fn expire(&mut self, token: &str) {
+        self.tokens.get_mut(token).unwrap().clear();
+    }
+
     /// Whether the request's token is for its repository, and for writing where it writes.
     fn is_authorized(&self, request: &Request) -> bool {
         if self.account.is_none() {
