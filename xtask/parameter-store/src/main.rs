@@ -4,6 +4,7 @@
 //! Values come and go over these two pipes alone. Nothing else is printed, and
 //! what AWS says of a value is printed without it.
 
+mod clock;
 mod failure;
 mod session;
 mod store;
@@ -12,6 +13,7 @@ use std::io::{Read as _, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use clock::Clock;
 use parameter_store_protocol::{Answer, Class, Failure, Order, Outcome, Request, VERSION};
 
 fn main() -> ExitCode {
@@ -61,29 +63,17 @@ fn carry_out(request: &Request) -> Result<Outcome, Failure> {
         .enable_all()
         .build()
         .map_err(|error| failed(format!("the runtime does not start: {error}")))?;
-    runtime.block_on(async {
-        tokio::time::timeout(limit, obey(&request.order))
-            .await
-            .unwrap_or_else(|_| Err(too_late(limit)))
-    })
+    runtime.block_on(obey(&request.order, &Clock::start(limit)))
 }
 
-async fn obey(order: &Order) -> Result<Outcome, Failure> {
-    let client = session::client().await?;
+async fn obey(order: &Order, clock: &Clock) -> Result<Outcome, Failure> {
+    let client = clock.bound(session::client()).await??;
     match order {
-        Order::Read(names) => store::read(&client, names).await.map(Outcome::Read),
-        Order::Write(write) => Ok(Outcome::Written(store::write(&client, write).await)),
-    }
-}
-
-fn too_late(limit: Duration) -> Failure {
-    Failure {
-        class: Class::Unavailable,
-        message: format!(
-            "Parameter Store gave no usable answer within {} seconds",
-            limit.as_secs()
-        ),
-        hints: vec!["allow more time with `--timeout SECONDS`".into()],
+        Order::Read(names) => {
+            let readings = clock.bound(store::read(&client, names)).await??;
+            Ok(Outcome::Read(readings))
+        }
+        Order::Write(write) => Ok(Outcome::Written(store::write(&client, write, clock).await)),
     }
 }
 

@@ -7,6 +7,7 @@ use aws_sdk_ssm::types::ParameterType;
 use parameter_store_protocol::{Failure, NewParameter, Reading, Stored, Write, Writing};
 use tokio::task::JoinSet;
 
+use crate::clock::Clock;
 use crate::failure::Refusal;
 
 /// How many names a call takes (AWS Systems Manager API Reference, `GetParameters`).
@@ -83,17 +84,22 @@ async fn read_batch(client: &Client, names: &[String]) -> Result<Readings, Refus
     Ok(readings)
 }
 
-/// Writes the parameters one after another: AWS allows few writes a second.
-pub(crate) async fn write(client: &Client, write: &Write) -> BTreeMap<String, Writing> {
+/// Writes the parameters one after another: AWS allows few writes a second. Where
+/// the time is over, what was written before stays written, and is said to be.
+pub(crate) async fn write(
+    client: &Client,
+    write: &Write,
+    clock: &Clock,
+) -> BTreeMap<String, Writing> {
     let mut written = BTreeMap::new();
     for parameter in &write.parameters {
-        let writing = match put(client, parameter, write).await {
-            Ok(version) => Writing::Stored(version),
-            Err(refusal) => {
-                let what = format!("writing the parameter {}", parameter.name);
-                Writing::Failed(refusal.about(&what, Some(&parameter.value)))
-            }
+        let refused = |refusal: Refusal| {
+            let what = format!("writing the parameter {}", parameter.name);
+            refusal.about(&what, Some(&parameter.value))
         };
+        let put = clock.bound(put(client, parameter, write)).await;
+        let version = put.and_then(|put| put.map_err(refused));
+        let writing = version.map_or_else(Writing::Failed, Writing::Stored);
         written.insert(parameter.name.clone(), writing);
     }
     written
