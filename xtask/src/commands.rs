@@ -10,6 +10,7 @@ mod generate;
 mod image_definitions;
 mod lint;
 mod onboard;
+mod options;
 mod params;
 mod pipeline;
 mod promote_to_production;
@@ -26,7 +27,6 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
-use crate::cli::{Format, Global};
 use crate::error::{Fault, Kind};
 use crate::oci::Digest;
 use crate::parameters::Parameters;
@@ -42,6 +42,7 @@ pub use generate::Generate;
 pub use image_definitions::ImageDefinitions;
 pub use lint::Lint;
 pub use onboard::Onboard;
+pub use options::{Format, Global};
 pub use params::Params;
 pub use pipeline::Pipeline;
 pub use promote_to_production::PromoteToProduction;
@@ -104,6 +105,17 @@ pub struct Services {
     /// Package names or aliases; none means all services
     #[arg(value_name = "SERVICE")]
     names: Vec<String>,
+}
+
+/// The services that came through and those that did not, where there are both.
+fn tell_apart<'a, T>(
+    names: impl Iterator<Item = &'a str>,
+    results: &[Result<T>],
+) -> Option<(Vec<&'a str>, Vec<&'a str>)> {
+    let (done, missing): (Vec<_>, Vec<_>) =
+        names.zip(results).partition(|(_, result)| result.is_ok());
+    let names = |pairs: Vec<(&'a str, _)>| pairs.into_iter().map(|(name, _)| name).collect();
+    (!done.is_empty() && !missing.is_empty()).then(|| (names(done), names(missing)))
 }
 
 /// What is known of an image under a tag, as results name it.

@@ -1,6 +1,7 @@
 //! What a delivery leaves behind: image definitions for ECS and records. And what
 //! it is made of on AWS: buildspecs and templates.
 
+mod buildspec;
 pub mod codebuild;
 mod definitions;
 mod generate;

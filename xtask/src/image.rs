@@ -24,6 +24,7 @@ use crate::files::FolderLock;
 use crate::oci::{Digest, Manifest, Tag};
 use crate::registry::{Layout, Repository as _};
 use crate::workspace::{Service, Source, Workspace};
+pub(crate) use platform::AwsProcessor;
 pub use unpack::{Unpacked, unpack};
 
 /// What makes the image.
@@ -99,7 +100,7 @@ pub fn build(
 ) -> Result<(Digest, Outcome)> {
     let source = Source::of(&workspace.root)?;
     let binary = compile::compile(workspace, service)?;
-    let platform = platform::Platform::of(&workspace.target)?;
+    let platform = platform::Platform::of(workspace)?;
     elf::check_static(&binary, &platform)?;
     let recipe = write::Recipe::new(workspace, service, &source, platform);
     let layout = layout(workspace, service);

@@ -14,4 +14,4 @@ pub use manifest::{
     Content, Descriptor, MAX_MANIFEST_BYTES, Manifest, MediaType, ParseManifestError, annotation,
     empty_where_null,
 };
-pub use name::{Host, Location, Reference, RepositoryName, Tag, Target};
+pub use name::{Host, Location, RepositoryName, Tag, Target};

@@ -16,14 +16,14 @@ use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
 use crate::console;
 use crate::error::{Fault, Kind};
 use crate::oci::{RepositoryName, Tag};
 use crate::process;
 use crate::workspace::{Environment, Service, Workspace};
-pub use catalogue::{Catalogue, FILE};
+pub use catalogue::{Catalogue, FILE, is_secret_by_name};
 pub use needed::{
     Form, Needed, is_base_url, needed, pages_parameter, service_dns, service_dns_parameter,
 };
@@ -70,19 +70,12 @@ impl Parameters {
             other => other,
         };
         let catalogue = Catalogue::read(&workspace.root)?;
-        process::hide(catalogue.secrets());
         let needed = with_optional(needed(workspace), &catalogue);
+        process::hide(secrets(workspace, &catalogue, &needed));
         let names = needed.iter().map(|needed| needed.name.clone());
-        let (secret, open): (Vec<_>, Vec<_>) = names.partition(|name| catalogue.is_secret(name));
-        let to_read = secret.iter().chain(&open);
-        let to_read = to_read.filter(|name| env::var_os(name).is_none()).cloned();
+        let to_read = names.filter(|name| env::var_os(name).is_none());
         Ok(Self {
-            store: Store::new(
-                to_read.collect(),
-                secret,
-                workspace.target_directory.clone(),
-                limit,
-            ),
+            store: Store::new(to_read.collect(), workspace.target_directory.clone(), limit),
             source,
             catalogue,
             needed,
@@ -145,16 +138,40 @@ impl Parameters {
 
     /// The value of `name` as one of the types of [`crate::oci`].
     pub fn parse<T: FromStr<Err = Fault>>(&self, name: &str) -> Result<T> {
-        let value = self.require(name)?;
-        self.parse_value(name, &value)
+        self.read(name, &self.require(name)?, str::parse)
     }
 
     /// Like [`Parameters::parse`], where the parameter may be missing.
     pub fn parse_if_set<T: FromStr<Err = Fault>>(&self, name: &str) -> Result<Option<T>> {
         let value = self.find(name)?;
         value
-            .map(|value| self.parse_value(name, &value))
+            .map(|value| self.read(name, &value, str::parse))
             .transpose()
+    }
+
+    /// The value of `name` as `parse` reads it. What `parse` finds wrong quotes the
+    /// value, so that it is kept back where the value is secret.
+    pub fn read<T>(
+        &self,
+        name: &str,
+        value: &Value,
+        parse: impl FnOnce(&str) -> Result<T, Fault>,
+    ) -> Result<T> {
+        parse(value.expose()).map_err(|why| {
+            let origin = value.origin();
+            let malformed = |detail| {
+                Kind::Configuration
+                    .because(format!(
+                        "the parameter {name} ({origin}) is malformed{detail}"
+                    ))
+                    .hint(self.line_to_change(name, origin))
+            };
+            if value.is_secret() {
+                malformed("; it is a secret, and not quoted").into()
+            } else {
+                anyhow::Error::new(why).context(malformed(""))
+            }
+        })
     }
 
     /// Where the images of `service` for `environment` live, and the tag there.
@@ -227,14 +244,6 @@ impl Parameters {
         Value::new(text, origin, encrypted || self.catalogue.is_secret(name))
     }
 
-    fn parse_value<T: FromStr<Err = Fault>>(&self, name: &str, value: &Value) -> Result<T> {
-        let parsed = value.expose().parse::<T>();
-        parsed.with_context(|| match value.origin() {
-            origin @ Origin::Store { .. } => malformed(name, origin),
-            origin => malformed(name, origin).hint(self.line_to_change(name, origin)),
-        })
-    }
-
     fn tell(&self, name: &str, value: &Value) {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         if told.insert(name.to_owned(), value.origin()) != Some(value.origin()) {
@@ -245,9 +254,11 @@ impl Parameters {
     /// What to type where a value is wrong; one of the environment hides all others.
     fn line_to_change(&self, name: &str, origin: Origin) -> String {
         match (origin, self.source) {
-            (Origin::Environment, SourceChoice::Env) | (Origin::File, _) => self.line_to_add(name),
+            (Origin::Environment, SourceChoice::Env) => self.line_to_add(name),
             (Origin::Environment, _) => format!("`export {name}=…`, or `unset {name}`"),
-            (Origin::Input | Origin::Store { .. }, _) => how_to_put(name),
+            (Origin::File, _) => format!("change in {FILE}: [{name}] with `local = \"…\"`"),
+            (Origin::Input, _) => how_to_put(name),
+            (Origin::Store { .. }, _) => format!("{} --overwrite", how_to_put(name)),
         }
     }
 
@@ -271,19 +282,28 @@ impl fmt::Debug for Parameters {
     }
 }
 
-/// What is said of a value that has not the form of its parameter.
-pub fn malformed(name: &str, origin: Origin) -> Fault {
-    let fault =
-        Kind::Configuration.because(format!("the parameter {name} ({origin}) is malformed"));
-    match origin {
-        Origin::Store { .. } => fault.hint(format!("{} --overwrite", how_to_put(name))),
-        _ => fault,
-    }
-}
-
 /// The command that sets `name` in Parameter Store.
 fn how_to_put(name: &str) -> String {
     format!("cargo xtask params put {name}")
+}
+
+/// The secrets of the delivery: its secret parameters, and whatever the environment has
+/// for one of its services. No child needs them: what goes to a registry goes from here.
+///
+/// Other secrets of the environment are not the delivery's to hide: Cargo, credential
+/// helpers and services sign in with `CARGO_REGISTRY_TOKEN`, `AWS_SESSION_TOKEN`,
+/// `DATABASE_URL` and the like.
+fn secrets(workspace: &Workspace, catalogue: &Catalogue, needed: &[Needed]) -> Vec<String> {
+    let parameters = needed.iter().map(|needed| needed.name.clone());
+    let variables = env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    let of_services = variables.filter(|name| {
+        let mut services = workspace.services.iter();
+        services.any(|service| name.starts_with(&format!("{}_", service.prefix())))
+    });
+    parameters
+        .chain(of_services)
+        .filter(|name| catalogue.is_secret(name))
+        .collect()
 }
 
 /// Adds the parameters that only `catalogue` has: a service may use them, the

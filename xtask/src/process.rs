@@ -8,7 +8,6 @@ mod lines;
 mod running;
 
 use std::collections::BTreeSet;
-use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Output;
@@ -45,7 +44,7 @@ pub fn shell(directory: &Path) -> Result<Shell> {
 const SEEN_BY_SHORT_COMMANDS: [&str; 6] =
     ["PATH", "HOME", "USER", "TMPDIR", "LANG", "XDG_CONFIG_HOME"];
 
-/// Names that are secret because somebody said so.
+/// The variables that no child sees.
 static HIDDEN: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
 /// The standard output of a short command.
@@ -60,27 +59,12 @@ pub fn ask(command: xshell::Cmd<'_>) -> xshell::Result<String> {
 }
 
 /// From now on no child sees the variables of these names.
-pub fn hide<'a>(names: impl Iterator<Item = &'a str>) {
-    hidden().extend(names.map(str::to_owned));
-}
-
-/// Whether a variable or parameter of that name is a secret of the delivery by
-/// its name alone. No child needs one: what goes to a registry goes from here.
-pub fn is_secret(name: &str) -> bool {
-    name.ends_with("_PASSWORD") || name.contains("_DATABASE_URL")
+pub fn hide(names: impl IntoIterator<Item = String>) {
+    hidden().extend(names);
 }
 
 fn hidden() -> MutexGuard<'static, BTreeSet<String>> {
     HIDDEN.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn secret_variables() -> impl Iterator<Item = OsString> {
-    let hidden = hidden().clone();
-    let names = std::env::vars_os().map(|(name, _)| name);
-    names.filter(move |name| {
-        let name = name.to_string_lossy();
-        is_secret(&name) || hidden.contains(&*name)
-    })
 }
 
 /// The name of the user who runs this, where the system knows it.
@@ -114,10 +98,11 @@ fn restore_echo() {
 fn echo(on: bool) -> Result<()> {
     ECHO_IS_OFF.store(!on, Ordering::SeqCst);
     let setting = if on { "echo" } else { "-echo" };
-    duct::cmd!("stty", setting)
-        .run()
-        .with_context(|| format!("`stty {setting}` failed"))?;
-    Ok(())
+    let line = CommandLine::new("stty").arg(setting);
+    // Not one of the children that an interrupt ends: the interrupt starts it as well.
+    let ran = line.expression(Path::new(".")).run();
+    let output = ran.with_context(|| format!("starting `{line}`"))?;
+    check(&line, &output)
 }
 
 /// Runs a command whose output is for the user: all of it goes to standard error.
@@ -161,14 +146,10 @@ pub fn capture(
 
 /// Runs a command with `input` on its standard input, keeps both its outputs and
 /// ends it after `limit`. Neither the input nor the outputs are shown.
-pub fn converse(
-    line: &CommandLine,
-    input: &[u8],
-    limit: Duration,
-    prepare: impl FnOnce(Expression) -> Expression,
-) -> Result<Output> {
+pub fn converse(line: &CommandLine, input: &[u8], limit: Duration) -> Result<Output> {
     console::detail(format_args!("$ {line}"));
-    let expression = prepare(line.expression(Path::new(".")))
+    let expression = line
+        .expression(Path::new("."))
         .stdin_bytes(input)
         .stdout_capture()
         .stderr_capture();
@@ -187,30 +168,6 @@ pub fn converse(
         }
         Err(error) => Err(error).context(format!("waiting for {line}")),
     }
-}
-
-/// Takes away what `cargo run` leaks to this tool. A nested Cargo that sees it
-/// takes every crate that asks for these variables for changed.
-pub fn without_cargo_variables(expression: Expression) -> Expression {
-    std::env::vars_os()
-        .map(|(name, _)| name)
-        .filter(|name| is_leaked(&name.to_string_lossy()))
-        .fold(expression, |expression, name| expression.env_remove(name))
-}
-
-fn is_leaked(name: &str) -> bool {
-    let prefixes = ["CARGO_MANIFEST_", "CARGO_PKG_", "CARGO_BIN_", "CARGO_CFG_"];
-    let names = [
-        "CARGO",
-        "CARGO_CRATE_NAME",
-        "CARGO_PRIMARY_PACKAGE",
-        "CARGO_TARGET_TMPDIR",
-        "LD_LIBRARY_PATH",
-        "DYLD_FALLBACK_LIBRARY_PATH",
-        "OUT_DIR",
-        "RUST_RECURSION_COUNT",
-    ];
-    names.contains(&name) || prefixes.iter().any(|prefix| name.starts_with(prefix))
 }
 
 /// The path of the binary `name` in Cargo's messages (The Cargo Book, "JSON messages").

@@ -10,6 +10,7 @@ mod layout;
 mod read_ahead;
 mod referrers;
 mod verified;
+mod walk;
 
 use std::fmt;
 use std::io::{self, Read};

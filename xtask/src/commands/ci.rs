@@ -73,11 +73,7 @@ fn xtask(arguments: &[&str]) -> CommandLine {
 
 fn check(context: &Context, name: &str, line: &CommandLine) -> Entry {
     let run = console::step(name, || {
-        process::succeed(
-            line,
-            &context.workspace.root,
-            process::without_cargo_variables,
-        )
+        process::succeed(line, &context.workspace.root, |cargo| cargo)
     });
     match run {
         Ok(()) => Entry::new(

@@ -6,8 +6,7 @@ use anyhow::Result;
 use clap::Subcommand;
 use serde_json::json;
 
-use super::{Context, Entry, Report};
-use crate::cli::Format;
+use super::{Context, Entry, Format, Report};
 use crate::delivery::codebuild::{self, Build, Buildspec, Outcome, Phase, Source, Variable};
 use crate::error::{Fault, Kind};
 use crate::workspace;

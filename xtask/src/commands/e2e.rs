@@ -124,11 +124,7 @@ fn try_steps(context: &Context, url: &str, arguments: &[&str]) -> Result<Vec<Ste
         .args(["--url", url, "--evidence"])
         .arg(evidence)
         .args(arguments);
-    let output = process::capture(
-        &line,
-        &context.workspace.root,
-        process::without_cargo_variables,
-    )?;
+    let output = process::capture(&line, &context.workspace.root, |cargo| cargo)?;
     let steps = serde_json::Deserializer::from_slice(&output).into_iter();
     let steps: Result<Vec<_>, _> = steps.collect();
     steps.context("reading what the end-to-end test says")

@@ -65,7 +65,7 @@ fn verify(onboarded: &Onboarded, service: &Service) -> Result<()> {
         let line = CommandLine::cargo()
             .args(arguments)
             .args(["--package", &service.package]);
-        process::succeed(&line, &workspace.root, process::without_cargo_variables)
+        process::succeed(&line, &workspace.root, |cargo| cargo)
     };
     // The template cannot know how long the names are that go into it.
     console::step("format", || cargo(&["fmt"]))?;

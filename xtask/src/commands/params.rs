@@ -1,13 +1,13 @@
 mod put;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use clap::Subcommand;
 use serde::Serialize;
 
 use self::put::Put;
 use super::{Context, Entry, Report, claims};
 use crate::console;
-use crate::parameters::{Needed, Origin, Value, malformed};
+use crate::parameters::{Needed, Origin, Value};
 
 /// List, check and store the parameters
 #[derive(Debug, clap::Args)]
@@ -126,8 +126,7 @@ fn find_well_formed(context: &Context, needed: &Needed) -> Result<Option<Value>>
         };
         value
     };
-    let form = needed.form.check(value.expose());
-    form.with_context(|| malformed(name, value.origin()))?;
+    parameters.read(name, &value, |text| needed.form.check(text))?;
     claims::check_tag(context, name)?;
     Ok(Some(value))
 }

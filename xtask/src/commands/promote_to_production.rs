@@ -1,4 +1,4 @@
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use serde::Serialize;
 
 use super::{Context, Entry, Report, SERVICES_AT_ONCE, Services, claims};
@@ -71,35 +71,26 @@ pub(super) fn promote(context: &Context, orders: &[Order<'_>], dry_run: bool) ->
     let attempts = parallel::map(orders, SERVICES_AT_ONCE, |order| {
         Attempt::plan(context, order, access)
     });
-    let go = !dry_run && attempts.iter().all(|attempt| attempt.plan.is_ok());
-    let applied = if go {
-        parallel::map(&attempts, SERVICES_AT_ONCE, |attempt| {
-            attempt.apply(context)
-        })
+    let ready: Vec<_> = attempts.iter().filter_map(Attempt::ready).collect();
+    let applied = if !dry_run && ready.len() == attempts.len() {
+        parallel::map(&ready, SERVICES_AT_ONCE, |ready| ready.apply(context))
     } else {
         Vec::new()
     };
-    tell_apart(&attempts, &applied);
+    tell_apart(&ready, &applied);
     let mut applied = applied.into_iter();
+    let entries = attempts.into_iter();
     Report::new(
-        attempts
-            .into_iter()
+        entries
             .map(|attempt| attempt.into_entry(applied.next()))
             .collect(),
     )
 }
 
 /// Where some services were promoted and others were not, says which.
-fn tell_apart(attempts: &[Attempt<'_>], applied: &[Result<Applied>]) {
-    let pairs = || attempts.iter().zip(applied);
-    let names = |done: bool| -> Vec<_> {
-        pairs()
-            .filter(|(_, result)| result.is_ok() == done)
-            .map(|(attempt, _)| attempt.service.package.as_str())
-            .collect()
-    };
-    let (done, missing) = (names(true), names(false));
-    if !done.is_empty() && !missing.is_empty() {
+fn tell_apart(ready: &[Ready<'_>], applied: &[Result<Applied>]) {
+    let names = ready.iter().map(|one| one.service.package.as_str());
+    if let Some((done, missing)) = super::tell_apart(names, applied) {
         console::warn(format_args!(
             "promoted: {}; not promoted: {}; the same command finishes the work",
             done.join(", "),
@@ -108,11 +99,24 @@ fn tell_apart(attempts: &[Attempt<'_>], applied: &[Result<Applied>]) {
     }
 }
 
-/// A service on its way to production: where, and what is to be done there.
+/// A service on its way to production.
 struct Attempt<'a> {
     service: &'a Service,
-    candidate: Option<Candidate>,
+    /// An error where the parameters do not say where its images live.
+    place: Result<Planned>,
+}
+
+/// Where a service is to be promoted, and what is to be done there.
+struct Planned {
+    candidate: Candidate,
     plan: Result<Plan>,
+}
+
+/// A service whose promotion can be done.
+struct Ready<'a> {
+    service: &'a Service,
+    candidate: &'a Candidate,
+    plan: &'a Plan,
 }
 
 /// The repositories and tags of one service.
@@ -189,33 +193,90 @@ impl Candidate {
 impl<'a> Attempt<'a> {
     fn plan(context: &Context, order: &Order<'a>, access: Access) -> Self {
         let service = order.service;
-        let (candidate, plan) = match Candidate::open(context, service, access) {
-            Ok(candidate) => {
-                let plan = make_plan(context, order, &candidate);
-                (Some(candidate), plan)
-            }
-            Err(error) => (None, Err(error)),
-        };
-        Self {
-            service,
+        let planning = || format!("planning the promotion of {}", service.package);
+        let candidate = Candidate::open(context, service, access).with_context(planning);
+        let place = candidate.map(|candidate| Planned {
+            plan: make_plan(context, order, &candidate).with_context(planning),
             candidate,
-            plan: plan.with_context(|| format!("planning the promotion of {}", service.package)),
-        }
+        });
+        Self { service, place }
     }
 
+    fn ready(&self) -> Option<Ready<'_>> {
+        let place = self.place.as_ref().ok()?;
+        Some(Ready {
+            service: self.service,
+            candidate: &place.candidate,
+            plan: place.plan.as_ref().ok()?,
+        })
+    }
+
+    /// The result; `applied` is what came of it where all plans held.
+    fn into_entry(self, applied: Option<Result<Applied>>) -> Entry {
+        let mut object = Object::of(self.service);
+        let Planned { candidate, plan } = match self.place {
+            Ok(place) => place,
+            Err(error) => return Entry::failed(&object, error),
+        };
+        object.repository = Some(&candidate.name);
+        object.tag = Some(&candidate.tag);
+        object.traffic = candidate.traffic();
+        let plan = match plan {
+            Ok(plan) => plan,
+            Err(error) => return Entry::failed(&object, error),
+        };
+        object.digest = Some(plan.digest);
+        object.previous = plan.previous();
+        let outcome = match applied {
+            Some(applied) => applied.and_then(Applied::into_outcome),
+            None if plan.change == Change::Nothing => Ok(Outcome::Unchanged),
+            None => Ok(Outcome::Planned),
+        };
+        match outcome {
+            Ok(outcome) => {
+                object.outcome = outcome;
+                show(&candidate, &plan, outcome);
+                Entry::new(plan.digest.to_string(), &object)
+            }
+            Err(error) => Entry::failed(&object, error),
+        }
+    }
+}
+
+impl<'a> Object<'a> {
+    /// What is said where nothing came of it.
+    fn of(service: &'a Service) -> Self {
+        Self {
+            service: &service.package,
+            outcome: Outcome::Failed,
+            repository: None,
+            tag: None,
+            digest: None,
+            previous: None,
+            traffic: Traffic::default(),
+        }
+    }
+}
+
+impl Applied {
+    /// What was done and not recorded is a failure.
+    fn into_outcome(self) -> Result<Outcome> {
+        self.recorded.map(|()| self.promoted.outcome)
+    }
+}
+
+impl Ready<'_> {
     /// Moves the tag and records it. What is intended is recorded first: where records
     /// cannot be written, nothing is moved.
     fn apply(&self, context: &Context) -> Result<Applied> {
-        let (Some(candidate), Ok(plan)) = (&self.candidate, &self.plan) else {
-            bail!("{} has no plan", self.service.package);
-        };
-        let promoting = || format!("promoting {}", self.service.package);
-        let records = Records::new(
-            context
-                .workspace
-                .records(self.service, Environment::Production),
-        );
-        let record = self.record(candidate, plan);
+        let Self {
+            service,
+            candidate,
+            plan,
+        } = self;
+        let promoting = || format!("promoting {}", service.package);
+        let records = Records::new(context.workspace.records(service, Environment::Production));
+        let record = self.record();
         if plan.change != Change::Nothing {
             let intention = Intention::Promotion(record.clone());
             records.intend(&intention).with_context(promoting)?;
@@ -223,7 +284,10 @@ impl<'a> Attempt<'a> {
         let promoted = plan.apply(&candidate.place()).with_context(promoting)?;
         let recorded = records
             .write_image_detail(&candidate.name, &plan.digest)
-            .and_then(|()| records.write_promotion(record))
+            .and_then(|()| match plan.change {
+                Change::Nothing => records.confirm_promotion(record),
+                _ => records.write_promotion(&record),
+            })
             .with_context(|| {
                 let reference = candidate.name.tagged(&candidate.tag);
                 format!("{reference} points at {} now, but that is not recorded; the same command records it", plan.digest)
@@ -231,49 +295,21 @@ impl<'a> Attempt<'a> {
         Ok(Applied { promoted, recorded })
     }
 
-    fn record(&self, candidate: &Candidate, plan: &Plan) -> PromotionRecord {
-        let package = &self.service.package;
-        let mut record =
-            PromotionRecord::now(package, &candidate.name, &candidate.tag, plan.digest);
+    fn record(&self) -> PromotionRecord {
+        let Self {
+            service,
+            candidate,
+            plan,
+        } = self;
+        let mut record = PromotionRecord::now(
+            &service.package,
+            &candidate.name,
+            &candidate.tag,
+            plan.digest,
+        );
         record.previous = plan.previous();
         record.commit = plan.commit().map(str::to_owned);
         record
-    }
-
-    /// The result; `applied` is what came of it where all plans held.
-    fn into_entry(self, applied: Option<Result<Applied>>) -> Entry {
-        let (plan, plan_error) = match self.plan {
-            Ok(plan) => (Some(plan), None),
-            Err(error) => (None, Some(error)),
-        };
-        let (outcome, error) = match (&plan, applied) {
-            (None, _) => (Outcome::Failed, plan_error),
-            (_, Some(Err(error))) => (Outcome::Failed, Some(error)),
-            (_, Some(Ok(Applied { promoted, recorded }))) => match recorded {
-                Ok(()) => (promoted.outcome, None),
-                Err(error) => (Outcome::Failed, Some(error)),
-            },
-            (Some(plan), None) if plan.change == Change::Nothing => (Outcome::Unchanged, None),
-            (Some(_), None) => (Outcome::Planned, None),
-        };
-        let candidate = self.candidate.as_ref();
-        let object = Object {
-            service: &self.service.package,
-            outcome,
-            repository: candidate.map(|candidate| &candidate.name),
-            tag: candidate.map(|candidate| &candidate.tag),
-            digest: plan.as_ref().map(|plan| plan.digest),
-            previous: plan.as_ref().and_then(Plan::previous),
-            traffic: candidate.map(Candidate::traffic).unwrap_or_default(),
-        };
-        match (error, &plan, candidate) {
-            (Some(error), ..) => Entry::failed(&object, error),
-            (None, Some(plan), Some(candidate)) => {
-                show(candidate, plan, outcome);
-                Entry::new(plan.digest.to_string(), &object)
-            }
-            _ => Entry::silent(&object),
-        }
     }
 }
 

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::cli::Format;
+use super::Format;
 use crate::console;
 use crate::error::{Fault, Kind};
 

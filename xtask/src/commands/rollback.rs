@@ -72,18 +72,21 @@ impl Rollback {
         });
         // All checks of all services come before the first change of any.
         let go = !self.dry_run && prepared.iter().all(Result::is_ok);
-        let finish = |prepared: Prepared<'_>| {
-            if go {
-                prepared.apply(context)
-            } else {
-                Ok(prepared.leave())
-            }
+        let ready: Vec<_> = prepared.iter().flatten().collect();
+        let applied = if go {
+            parallel::map(&ready, SERVICES_AT_ONCE, |ready| ready.apply(context))
+        } else {
+            Vec::new()
         };
-        let results = prepared
-            .into_iter()
-            .map(|prepared| prepared.and_then(finish));
+        tell_apart(&ready, &applied);
+        let mut applied = applied.into_iter();
+        let results = prepared.into_iter().map(|prepared| {
+            let prepared = prepared?;
+            let outcome = applied.next().unwrap_or_else(|| Ok(prepared.left()))?;
+            Ok(prepared.into_result(outcome))
+        });
         let entries = services.iter().zip(results).map(|(service, result)| {
-            Entry::of_service(&service.package, result, |done| {
+            Entry::of_service(&service.package, result, |done: &RolledBack| {
                 done.image.digest.to_string()
             })
         });
@@ -143,37 +146,52 @@ impl Rollback {
     }
 }
 
+/// Where some services went back and others did not, says which. The same command
+/// again would bring those that went back to where they were.
+fn tell_apart(prepared: &[&Prepared<'_>], applied: &[Result<Outcome>]) {
+    let names = prepared.iter().map(|one| one.service.package.as_str());
+    if let Some((done, missing)) = super::tell_apart(names, applied) {
+        console::warn(format_args!(
+            "rolled back: {}; not rolled back: {}; `cargo xtask rollback {}` finishes the work",
+            done.join(", "),
+            missing.join(", "),
+            missing.join(" ")
+        ));
+    }
+}
+
 impl Prepared<'_> {
-    fn apply(self, context: &Context) -> Result<RolledBack> {
-        let rolling_back = || format!("rolling back {}", self.service.package);
-        let record = self.record();
-        if !self.is_unchanged() {
-            let intention = Intention::Rollback(record.clone());
-            self.records.intend(&intention).with_context(rolling_back)?;
-        }
-        self.plan
-            .apply(&*self.repository, &self.tag)
-            .with_context(rolling_back)?;
-        self.records
-            .write_image_detail(&self.name, &self.plan.digest)
-            .and_then(|()| self.records.write_promotion(record))
-            .with_context(rolling_back)?;
+    fn apply(&self, context: &Context) -> Result<Outcome> {
+        let outcome = self
+            .go_back()
+            .with_context(|| format!("rolling back {}", self.service.package))?;
         name_the_deployment(context, self.service);
-        let unchanged = self.is_unchanged();
-        Ok(self.into_result(if unchanged {
-            Outcome::Unchanged
-        } else {
-            Outcome::RolledBack
-        }))
+        Ok(outcome)
     }
 
-    fn leave(self) -> RolledBack {
-        let unchanged = self.is_unchanged();
-        self.into_result(if unchanged {
+    fn go_back(&self) -> Result<Outcome> {
+        let record = self.record();
+        if self.is_unchanged() {
+            self.records
+                .write_image_detail(&self.name, &self.plan.digest)?;
+            self.records.confirm_promotion(record)?;
+            return Ok(Outcome::Unchanged);
+        }
+        self.records.intend(&Intention::Rollback(record.clone()))?;
+        self.plan.apply(&*self.repository, &self.tag)?;
+        self.records
+            .write_image_detail(&self.name, &self.plan.digest)?;
+        self.records.write_promotion(&record)?;
+        Ok(Outcome::RolledBack)
+    }
+
+    /// How it ends where nothing is done.
+    fn left(&self) -> Outcome {
+        if self.is_unchanged() {
             Outcome::Unchanged
         } else {
             Outcome::Planned
-        })
+        }
     }
 
     /// Whether there was nothing to do, and nothing was begun either.

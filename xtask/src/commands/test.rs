@@ -107,7 +107,7 @@ impl Test {
             .arg("--")
             .args(filters.iter().flat_map(|filter| ["--skip", *filter]));
         let run = process::succeed(&line, &context.workspace.root, |cargo| {
-            let cargo = process::without_cargo_variables(cargo).env(
+            let cargo = cargo.env(
                 IMAGES_VARIABLE,
                 context.workspace.target_directory.join("images"),
             );

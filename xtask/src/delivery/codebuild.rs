@@ -76,9 +76,11 @@ pub struct Outcome {
 pub fn run(buildspec: &Buildspec, build: &Build<'_>) -> Result<Outcome> {
     crate::files::remove_folder(build.folder)?;
     let script = script::write(buildspec, build.folder)?;
-    let line = CommandLine::new(buildspec.shell.clone()).arg(&script.path);
+    let line = CommandLine::new(buildspec.shell.clone())
+        .arg(&script.path)
+        .without_cargo_variables();
     let ended = process::watch(&line, build.source, |shell| {
-        let shell = process::without_cargo_variables(shell).stdin_null();
+        let shell = shell.stdin_null();
         let shell = if build.quiet {
             shell.stdout_to_stderr()
         } else {

@@ -10,8 +10,9 @@ mod pipeline;
 
 use std::path::PathBuf;
 
-use crate::delivery::model;
+use crate::delivery::model::{self, Job};
 use crate::error::Fault;
+use crate::image::AwsProcessor;
 use crate::parameters::Catalogue;
 use crate::workspace::{Environment, Service, Workspace};
 
@@ -27,9 +28,11 @@ pub struct Generated {
 /// All files of `workspace`, services first.
 ///
 /// # Errors
-/// More services or actions than AWS lets one pipeline have.
+/// More services or actions than AWS lets one pipeline have, and a target whose
+/// processor AWS does not have.
 pub fn generate(workspace: &Workspace, catalogue: &Catalogue) -> Result<Vec<Generated>, Fault> {
     model::check(workspace)?;
+    let processor = AwsProcessor::of(workspace)?;
     let with_pages = workspace.with_pages();
     let is_page = |service: &Service| {
         with_pages
@@ -48,36 +51,30 @@ pub fn generate(workspace: &Workspace, catalogue: &Catalogue) -> Result<Vec<Gene
         build("foundation.yaml", foundation::foundation(workspace)),
         build(
             "environment.yaml",
-            environment::environment(workspace, catalogue),
+            environment::environment(workspace, catalogue, processor),
         ),
-        build("pipeline.yaml", pipeline::pipeline(workspace)),
+        build("pipeline.yaml", pipeline::pipeline(workspace, processor)),
         build("pipeline.md", picture::picture(workspace, catalogue)),
     ]);
     Ok(files)
 }
 
 fn buildspecs(workspace: &Workspace, service: &Service, has_pages: bool) -> Vec<Generated> {
-    let file = |step: model::Step<'_>, text| {
-        step.buildspec().map(|path| Generated {
-            path: path.into(),
-            text,
-        })
+    let file = |job: Job<'_>, text| Generated {
+        path: job.buildspec().into(),
+        text,
     };
     let of = |environment| buildspec::of_environment(service, environment);
-    let end_to_end = has_pages
-        .then(|| {
-            file(
-                model::Step::EndToEnd(service),
-                buildspec::end_to_end(workspace, service),
-            )
-        })
-        .flatten();
-    [
-        file(model::Step::Build(service), of(Environment::Staging)),
-        end_to_end,
-        file(model::Step::Promote(service), of(Environment::Production)),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+    let end_to_end = has_pages.then(|| {
+        file(
+            Job::EndToEnd(service),
+            buildspec::end_to_end(workspace, service),
+        )
+    });
+    let build = file(Job::Build(service), of(Environment::Staging));
+    let promotion = file(Job::Promote(service), of(Environment::Production));
+    [Some(build), end_to_end, Some(promotion)]
+        .into_iter()
+        .flatten()
+        .collect()
 }

@@ -10,13 +10,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use serde::Serialize;
 
 use super::yaml::{self, Document, Node};
 use crate::error::{Fault, Kind};
+use crate::parallel;
 use crate::workspace::{Environment, Workspace};
-use crate::{files, parallel};
 
 /// Something that breaks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -100,7 +100,8 @@ impl Linter<'_> {
         if let Some(document) = self.documents().get(file) {
             return Ok(Arc::clone(document));
         }
-        let document = Arc::new(read(file)?);
+        // A check that did not hold, as if it were a finding.
+        let document = Arc::new(yaml::read_file(file, Kind::Failed)?);
         self.documents()
             .insert(file.to_owned(), Arc::clone(&document));
         Ok(document)
@@ -127,14 +128,6 @@ fn neither(file: &Path) -> Fault {
     Kind::Configuration
         .because(fault)
         .hint("a buildspec has `phases`, a template has `Resources`")
-}
-
-fn read(file: &Path) -> Result<Document> {
-    let text = files::read_text(file).with_context(|| {
-        Kind::Configuration.because(format!("{} cannot be read", file.display()))
-    })?;
-    yaml::read(&text)
-        .with_context(|| Kind::Failed.because(format!("{} is no YAML", file.display())))
 }
 
 fn repeated_keys(document: &Document) -> Vec<Finding> {

@@ -32,14 +32,21 @@ const DIGEST_AND_TAG_LENGTH: usize = 71 + 40;
 /// What an action does.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Step<'a> {
-    /// Builds the image and tags it for staging.
-    Build(&'a Service),
+    /// Has CodeBuild run a buildspec.
+    Run(Job<'a>),
     /// Gives the image to ECS.
     Deploy(&'a Service, Environment),
-    /// Tests the pages of the deployed services in a browser.
-    EndToEnd(&'a Service),
     /// Asks people.
     Approve(Part<'a>),
+}
+
+/// What CodeBuild does, with a buildspec and a project for each.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Job<'a> {
+    /// Builds the image and tags it for staging.
+    Build(&'a Service),
+    /// Tests the pages of the deployed services in a browser.
+    EndToEnd(&'a Service),
     /// Points the production tag at the tested image.
     Promote(&'a Service),
 }
@@ -72,7 +79,7 @@ pub(super) fn staging(workspace: &Workspace) -> Vec<Action<'_>> {
         push(
             &mut actions,
             order + 1,
-            level.iter().copied().map(Step::Build),
+            level.iter().copied().map(Job::Build).map(Step::Run),
         );
         push(&mut actions, order + 2, level.iter().copied().map(deploy));
         order += 2;
@@ -83,7 +90,7 @@ pub(super) fn staging(workspace: &Workspace) -> Vec<Action<'_>> {
         push(
             &mut actions,
             order,
-            with_pages.into_iter().map(Step::EndToEnd),
+            with_pages.into_iter().map(Job::EndToEnd).map(Step::Run),
         );
     }
     push(&mut actions, order + 1, approvals(&workspace.services));
@@ -97,7 +104,7 @@ pub(super) fn release(workspace: &Workspace) -> Vec<Action<'_>> {
     push(
         &mut actions,
         1,
-        workspace.services.iter().map(Step::Promote),
+        workspace.services.iter().map(Job::Promote).map(Step::Run),
     );
     push(&mut actions, 2, workspace.services.iter().map(deploy));
     actions
@@ -200,35 +207,50 @@ fn shown_at_once(services: &[Service]) -> usize {
 
 /// What an approval shows of a service.
 pub(super) fn shown(service: &Service) -> String {
-    let tested = Step::Build(service).namespace();
+    let tested = Job::Build(service).namespace();
     format!(
         "{} #{{{tested}.IMAGE_DIGEST}} as #{{{tested}.PRODUCTION_TAG}}",
         service.alias
     )
 }
 
-impl<'a> Step<'a> {
-    /// The service that it is about.
-    pub(super) fn service(self) -> Option<&'a Service> {
-        match self {
-            Self::Build(service)
-            | Self::Deploy(service, _)
-            | Self::EndToEnd(service)
-            | Self::Promote(service) => Some(service),
-            Self::Approve(_) => None,
-        }
-    }
-
+impl Step<'_> {
     /// The action's name, unique in its stage.
     pub(super) fn action_name(self) -> String {
         match self {
-            Self::Build(service) => format!("build-{}", service.package),
+            Self::Run(job) => job.action_name(),
             Self::Deploy(service, _) => format!("deploy-{}", service.package),
-            Self::EndToEnd(service) => format!("e2e-{}", service.package),
-            Self::Promote(service) => format!("promote-{}", service.package),
             Self::Approve(Part { number: 1, .. }) => "approve".to_owned(),
             Self::Approve(part) => format!("approve-{}", part.number),
         }
+    }
+}
+
+impl<'a> Action<'a> {
+    /// What CodeBuild does in it, where it does.
+    pub(super) fn job(&self) -> Option<Job<'a>> {
+        match self.step {
+            Step::Run(job) => Some(job),
+            Step::Deploy(..) | Step::Approve(_) => None,
+        }
+    }
+}
+
+impl<'a> Job<'a> {
+    /// The service that it is about.
+    pub(super) fn service(self) -> &'a Service {
+        let (Self::Build(service) | Self::EndToEnd(service) | Self::Promote(service)) = self;
+        service
+    }
+
+    /// The name of its action.
+    pub(super) fn action_name(self) -> String {
+        let verb = match self {
+            Self::Build(_) => "build",
+            Self::EndToEnd(_) => "e2e",
+            Self::Promote(_) => "promote",
+        };
+        format!("{verb}-{}", self.service().package)
     }
 
     /// Where the action's variables are found: unique, and no artifact's name.
@@ -237,13 +259,8 @@ impl<'a> Step<'a> {
             Self::Build(_) => "staging",
             Self::EndToEnd(_) => "e2e",
             Self::Promote(_) => "production",
-            Self::Deploy(..) => "deployment",
-            Self::Approve(_) => "approval",
         };
-        let name = self
-            .service()
-            .map(|service| service.package.replace('-', "_"));
-        format!("{}_{kind}", name.unwrap_or_default())
+        format!("{}_{kind}", self.service().package.replace('-', "_"))
     }
 
     /// The artifact that the action leaves; its name has no hyphen.
@@ -251,14 +268,13 @@ impl<'a> Step<'a> {
         format!("{}_files", self.namespace())
     }
 
-    /// The buildspec, below the workspace's root, where CodeBuild does the step.
-    pub(super) fn buildspec(self) -> Option<String> {
-        let (service, file) = match self {
-            Self::Build(service) => (service, "staging/buildspec.yml"),
-            Self::EndToEnd(service) => (service, "staging/buildspec_e2e.yml"),
-            Self::Promote(service) => (service, "production/buildspec.yml"),
-            Self::Deploy(..) | Self::Approve(_) => return None,
+    /// The buildspec, below the workspace's root.
+    pub(super) fn buildspec(self) -> String {
+        let file = match self {
+            Self::Build(_) => "staging/buildspec.yml",
+            Self::EndToEnd(_) => "staging/buildspec_e2e.yml",
+            Self::Promote(_) => "production/buildspec.yml",
         };
-        Some(format!("{}/build/{file}", service.folder.display()))
+        format!("{}/build/{file}", self.service().folder.display())
     }
 }

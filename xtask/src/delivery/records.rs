@@ -150,21 +150,22 @@ impl Records {
         Ok(detail.map(|detail| detail.image_uri))
     }
 
-    /// Records a promotion, and that nothing is unfinished any more. What an earlier
-    /// record, or an unfinished promotion, knew of the same image is kept: a repeated
-    /// promotion displaces nothing.
-    pub fn write_promotion(&self, mut record: PromotionRecord) -> Result<()> {
+    /// Records what was done, and that nothing is unfinished any more.
+    pub fn write_promotion(&self, record: &PromotionRecord) -> Result<()> {
+        write_json(&self.promotion(), record)?;
+        files::remove(&self.intention())
+    }
+
+    /// Records an image that was there already. Who released it, when and instead of
+    /// what is known from an earlier record, or from what a killed run intended;
+    /// `record` is for where neither tells of this image.
+    pub fn confirm_promotion(&self, record: PromotionRecord) -> Result<()> {
         let unfinished = self.unfinished().map(Intention::into_record);
         // A record that cannot be read is about to be replaced by one that can.
         let recorded = self.read_promotion().ok().flatten();
-        for earlier in [unfinished, recorded].into_iter().flatten() {
-            if earlier.is_of_same_image(&record) {
-                record.previous = record.previous.or(earlier.previous);
-                record.commit = record.commit.or(earlier.commit);
-            }
-        }
-        write_json(&self.promotion(), &record)?;
-        files::remove(&self.intention())
+        let mut earlier = [unfinished, recorded].into_iter().flatten();
+        let known = earlier.find(|earlier| earlier.is_of_same_image(&record));
+        self.write_promotion(&known.unwrap_or(record))
     }
 
     /// The last promotion.

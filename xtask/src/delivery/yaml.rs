@@ -1,9 +1,13 @@
 //! YAML with the line of every value, and with tags such as `!Sub` kept.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use saphyr_parser::{Event, Parser, Tag};
+
+use crate::error::Kind;
+use crate::files;
 
 /// How deep values may lie in each other: no file of AWS comes near, and a value
 /// that is dropped takes stack for each level.
@@ -40,6 +44,18 @@ enum Content {
     Sequence(Vec<Node>),
     /// A key and its value by turns.
     Mapping(Vec<Node>),
+}
+
+/// Reads the first document of a file. Text that is no YAML is a fault of kind `malformed`:
+/// whether that is what was to be found out, or what nobody can work with, the caller knows.
+///
+/// # Errors
+/// A file that cannot be read, and what [`read`] refuses.
+pub(super) fn read_file(path: &Path, malformed: Kind) -> Result<Document> {
+    let text = files::read_text(path).with_context(|| {
+        Kind::Configuration.because(format!("{} cannot be read", path.display()))
+    })?;
+    read(&text).with_context(|| malformed.because(format!("{} is no YAML", path.display())))
 }
 
 /// Reads the first document of `text`.

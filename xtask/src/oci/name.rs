@@ -344,25 +344,6 @@ impl From<Digest> for Target {
     }
 }
 
-/// A manifest in a repository, as messages name it: `repository:tag` or
-/// `repository@digest`.
-#[derive(Debug, Clone)]
-pub struct Reference<'a> {
-    /// The repository's name.
-    pub repository: &'a RepositoryName,
-    /// The manifest in it.
-    pub target: Target,
-}
-
-impl fmt::Display for Reference<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.target {
-            Target::Tag(tag) => formatter.write_str(&self.repository.tagged(tag)),
-            Target::Digest(digest) => formatter.write_str(&self.repository.at(digest)),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,10 +8,18 @@ use serde::Deserialize;
 
 use crate::error::Kind;
 use crate::files;
-use crate::process;
 
 /// The file's path below the workspace's root.
 pub const FILE: &str = "build/parameters.toml";
+
+/// How the names of secrets end.
+const SECRET_ENDINGS: [&str; 5] = ["PASSWORD", "SECRET", "TOKEN", "PRIVATE_KEY", "CREDENTIALS"];
+
+/// Whether a parameter or variable of that name is a secret by its name alone.
+pub fn is_secret_by_name(name: &str) -> bool {
+    // `_STAGING` or `_PRODUCTION` stands behind it.
+    name.contains("DATABASE_URL") || SECRET_ENDINGS.iter().any(|ending| name.ends_with(ending))
+}
 
 /// What the file says of one parameter.
 #[derive(Debug, Clone, Deserialize)]
@@ -58,13 +66,7 @@ impl Catalogue {
     /// Whether the value of `name` is kept out of every output: where the file says
     /// so, and where such names end like secrets.
     pub fn is_secret(&self, name: &str) -> bool {
-        process::is_secret(name) || self.entry(name).is_some_and(|entry| entry.secret)
-    }
-
-    /// The names that the file calls secret.
-    pub fn secrets(&self) -> impl Iterator<Item = &str> {
-        let secret = self.0.iter().filter(|(_, entry)| entry.secret);
-        secret.map(|(name, _)| name.as_str())
+        is_secret_by_name(name) || self.entry(name).is_some_and(|entry| entry.secret)
     }
 }
 

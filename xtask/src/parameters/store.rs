@@ -25,25 +25,17 @@ type Readings = BTreeMap<String, Reading>;
 pub(super) struct Store {
     /// What is read at the first question, since a command asks for more than one.
     names: Vec<String>,
-    /// The variables that the program has no business with.
-    hidden: Vec<String>,
     target_directory: PathBuf,
     limit: Duration,
     read: OnceLock<Result<Readings, Fault>>,
 }
 
 impl Store {
-    /// A store that reads `names` together, hides the variables `hidden` from its
-    /// program, and gives up after `limit`. Nothing is read yet.
-    pub(super) fn new(
-        names: Vec<String>,
-        hidden: Vec<String>,
-        target_directory: PathBuf,
-        limit: Duration,
-    ) -> Self {
+    /// A store that reads `names` together, and gives up after `limit`. Nothing is
+    /// read yet.
+    pub(super) fn new(names: Vec<String>, target_directory: PathBuf, limit: Duration) -> Self {
         Self {
             names,
-            hidden,
             target_directory,
             limit,
             read: OnceLock::new(),
@@ -92,7 +84,7 @@ impl Store {
     /// One document there, one back. Values are in them: neither is shown, also not
     /// where it is malformed.
     fn ask(&self, order: Order) -> Result<Outcome> {
-        let program = program::find_or_build(&self.target_directory, &self.hidden)?;
+        let program = program::find_or_build(&self.target_directory)?;
         let limit_in_milliseconds = self.limit.as_millis().try_into().unwrap_or(u64::MAX);
         let request = Request {
             version: VERSION,
@@ -100,9 +92,7 @@ impl Store {
             order,
         };
         let request = serde_json::to_vec(&request).context("writing the request")?;
-        let output = process::converse(&program, &request, self.limit + GRACE, |expression| {
-            without(expression, &self.hidden)
-        })?;
+        let output = process::converse(&program, &request, self.limit + GRACE)?;
         let Ok(answer) = serde_json::from_slice::<Answer>(&output.stdout) else {
             bail!("{program} gave no answer ({})", output.status);
         };
@@ -114,13 +104,6 @@ impl Store {
         }
         Ok(answer.outcome)
     }
-}
-
-/// Takes variables away.
-fn without(expression: duct::Expression, names: &[String]) -> duct::Expression {
-    names
-        .iter()
-        .fold(expression, |expression, name| expression.env_remove(name))
 }
 
 fn unexpected(outcome: Outcome) -> anyhow::Error {

@@ -5,13 +5,15 @@ use std::path::Path;
 
 use duct::Expression;
 
-use super::secret_variables;
+use super::hidden;
 
 /// A command line: a program with its arguments.
 #[derive(Debug, Clone)]
 pub struct CommandLine {
     pub(super) program: OsString,
     arguments: Vec<OsString>,
+    /// The variables that it does not see, besides those that no child does.
+    hidden: Vec<OsString>,
 }
 
 impl CommandLine {
@@ -20,13 +22,24 @@ impl CommandLine {
         Self {
             program: program.into(),
             arguments: Vec::new(),
+            hidden: Vec::new(),
         }
     }
 
-    /// Cargo, as the toolchain that runs this tool has it. Start it with
-    /// [`super::without_cargo_variables`], else it builds half the world anew.
+    /// Cargo, as the toolchain that runs this tool has it.
     pub fn cargo() -> Self {
-        Self::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        Self::new(cargo).without_cargo_variables()
+    }
+
+    /// Takes away what `cargo run` leaks to this tool. A nested Cargo that sees it
+    /// takes every crate that asks for these variables for changed.
+    #[must_use]
+    pub fn without_cargo_variables(mut self) -> Self {
+        let names = std::env::vars_os().map(|(name, _)| name);
+        self.hidden
+            .extend(names.filter(|name| is_leaked(&name.to_string_lossy())));
+        self
     }
 
     /// Adds an argument.
@@ -47,17 +60,19 @@ impl CommandLine {
     /// status other than zero is no error there: [`super::succeed`] and
     /// [`super::capture`] report it with the command line.
     pub fn expression(&self, directory: &Path) -> Expression {
-        secret_variables().fold(
-            self.expression_with_secrets(directory),
-            |expression, name| expression.env_remove(name),
-        )
+        let expression = self.expression_with_secrets(directory);
+        let hidden = hidden();
+        let names = hidden.iter();
+        names.fold(expression, |expression, name| expression.env_remove(name))
     }
 
     /// The same with the secrets, for a command that is made to use them.
     pub(super) fn expression_with_secrets(&self, directory: &Path) -> Expression {
-        duct::cmd(&self.program, &self.arguments)
+        let expression = duct::cmd(&self.program, &self.arguments)
             .dir(directory)
-            .unchecked()
+            .unchecked();
+        let names = self.hidden.iter();
+        names.fold(expression, |expression, name| expression.env_remove(name))
     }
 }
 
@@ -76,4 +91,19 @@ impl std::fmt::Display for CommandLine {
         }
         Ok(())
     }
+}
+
+fn is_leaked(name: &str) -> bool {
+    let prefixes = ["CARGO_MANIFEST_", "CARGO_PKG_", "CARGO_BIN_", "CARGO_CFG_"];
+    let names = [
+        "CARGO",
+        "CARGO_CRATE_NAME",
+        "CARGO_PRIMARY_PACKAGE",
+        "CARGO_TARGET_TMPDIR",
+        "LD_LIBRARY_PATH",
+        "DYLD_FALLBACK_LIBRARY_PATH",
+        "OUT_DIR",
+        "RUST_RECURSION_COUNT",
+    ];
+    names.contains(&name) || prefixes.iter().any(|prefix| name.starts_with(prefix))
 }

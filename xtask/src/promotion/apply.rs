@@ -94,16 +94,15 @@ impl Plan {
         })
     }
 
-    /// Bringing an image over may take long. Where the tag has moved since then,
-    /// what it displaced was kept by whoever moved it, and must not be overwritten.
+    /// Bringing an image over may take long. Where the tag has moved or come to be
+    /// since then, nothing of whoever did that must be overwritten: neither the tag
+    /// nor what they kept.
     fn look_again(&self, place: &Place<'_>) -> Result<()> {
-        let Some(previous) = self.previous() else {
+        let found = place.production.resolve(place.tag)?;
+        if found == self.previous() || found == Some(self.digest) {
             return Ok(());
-        };
-        match place.production.resolve(place.tag)? {
-            Some(found) if [previous, self.digest].contains(&found) => Ok(()),
-            found => Err(raced(place.production, place.tag, found, self.digest).into()),
         }
+        Err(raced(place.production, place.tag, found, self.digest).into())
     }
 }
 

@@ -103,6 +103,7 @@ pub fn plan_rollback(
     let displaced = repository
         .manifest(&current)?
         .with_context(|| not_there(&repository.name().at(&current)))?;
+    repository.check_whole(&wanted)?;
     check_origin(&wanted, repository.name())?;
     Ok(RollbackPlan {
         digest,

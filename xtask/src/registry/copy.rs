@@ -8,6 +8,7 @@ use std::thread::{self, Scope};
 use anyhow::{Context as _, Result};
 
 use super::read_ahead::read_ahead;
+use super::walk::walk;
 use super::{Content, Repository, Verified};
 use crate::error::Kind;
 use crate::oci::{Content as Refers, Descriptor, Digest, Manifest, Target};
@@ -17,9 +18,6 @@ use crate::parallel::{self, Gate};
 /// requests that one host is sent at once, for reading and for writing: with
 /// more of them readers could take all places and wait for their writers.
 const BLOBS_AT_ONCE: usize = 4;
-
-/// How many indexes may lie in each other: an index of indexes is all that anybody has.
-const MAX_DEPTH: usize = 8;
 
 static MOVING: LazyLock<Gate> = LazyLock::new(|| Gate::new(BLOBS_AT_ONCE));
 
@@ -31,62 +29,34 @@ pub fn copy_image(
     target: &dyn Repository,
     manifest: &Manifest,
 ) -> Result<Vec<Digest>> {
-    let mut copying = Copying {
-        source,
-        target,
-        done: Vec::new(),
-        known: HashSet::new(),
-    };
-    copying.content(manifest, 0)?;
-    Ok(copying.done)
-}
-
-/// A copy on its way.
-struct Copying<'a> {
-    source: &'a dyn Repository,
-    target: &'a dyn Repository,
-    /// The manifests that are there, in the order in which they were put.
-    done: Vec<Digest>,
-    /// The same: several indexes may list one.
-    known: HashSet<Digest>,
-}
-
-impl Copying<'_> {
-    fn content(&mut self, manifest: &Manifest, depth: usize) -> Result<()> {
-        match manifest.content() {
-            Refers::Image { blobs } => {
-                // An image may have the same layer several times.
-                let mut listed = HashSet::new();
-                let blobs = blobs.iter().filter(|blob| !blob.is_foreign());
-                let blobs: Vec<_> = blobs.filter(|blob| listed.insert(blob.digest)).collect();
-                let results = parallel::map(&blobs, BLOBS_AT_ONCE, |blob| {
-                    copy_blob(self.source, self.target, blob)
-                });
-                results.into_iter().collect()
+    let mut listed = Vec::new();
+    walk(
+        manifest,
+        |child| require_manifest(source, &child.digest),
+        |part| {
+            copy_blobs(source, target, part)?;
+            if part.digest() != manifest.digest() {
+                target.put_manifest(&Target::Digest(part.digest()), part)?;
+                listed.push(part.digest());
             }
-            Refers::Index { manifests } => manifests
-                .iter()
-                .try_for_each(|child| self.child(&child.digest, depth + 1)),
-        }
-    }
+            Ok(())
+        },
+    )?;
+    Ok(listed)
+}
 
-    fn child(&mut self, digest: &Digest, depth: usize) -> Result<()> {
-        if depth > MAX_DEPTH {
-            let what = self.source.name().at(digest);
-            let fault = format!("{what} lies in more than {MAX_DEPTH} indexes");
-            return Err(Kind::Failed.because(fault).into());
-        }
-        if self.known.contains(digest) {
-            return Ok(());
-        }
-        let child = require_manifest(self.source, digest)?;
-        self.content(&child, depth)?;
-        self.target
-            .put_manifest(&Target::Digest(child.digest()), &child)?;
-        self.known.insert(*digest);
-        self.done.push(*digest);
-        Ok(())
-    }
+fn copy_blobs(source: &dyn Repository, target: &dyn Repository, manifest: &Manifest) -> Result<()> {
+    let Refers::Image { blobs } = manifest.content() else {
+        return Ok(());
+    };
+    // An image may have the same layer several times.
+    let mut listed = HashSet::new();
+    let blobs = blobs.iter().filter(|blob| !blob.is_foreign());
+    let blobs: Vec<_> = blobs.filter(|blob| listed.insert(blob.digest)).collect();
+    let results = parallel::map(&blobs, BLOBS_AT_ONCE, |blob| {
+        copy_blob(source, target, blob)
+    });
+    results.into_iter().collect()
 }
 
 fn copy_blob(source: &dyn Repository, target: &dyn Repository, blob: &Descriptor) -> Result<()> {

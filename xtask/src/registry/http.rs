@@ -26,7 +26,7 @@ use super::{Access, Content, Displaced, First, Move, Moved, Repository, Traffic}
 use crate::error::Kind;
 use crate::oci::{
     Descriptor, Digest, Host, Location, MAX_MANIFEST_BYTES, Manifest, MediaType,
-    ParseManifestError, Reference, RepositoryName, Tag, Target,
+    ParseManifestError, RepositoryName, Tag, Target,
 };
 
 pub use self::challenge::Challenge;
@@ -75,10 +75,11 @@ impl HttpRepository {
         format!("{}/v2/{}/{kind}/{what}", self.session.base_url(), self.path)
     }
 
-    fn reference(&self, target: Target) -> Reference<'_> {
-        Reference {
-            repository: &self.name,
-            target,
+    /// The manifest, as messages name it.
+    fn named(&self, target: &Target) -> String {
+        match target {
+            Target::Tag(tag) => self.name.tagged(tag),
+            Target::Digest(digest) => self.name.at(digest),
         }
     }
 
@@ -158,21 +159,21 @@ impl HttpRepository {
         }
     }
 
-    /// Puts `manifest` under `target`. An answer that got lost is settled by a
-    /// `HEAD` before the next try, and so is a refusal: what matters is what the
-    /// target is then. With `guard`, anything but the wanted digest or the
-    /// guard's one was put there by somebody else.
+    /// Puts `manifest` under `target`. A try that failed is settled by a `HEAD`
+    /// before the next one, and so is a refusal: the answer may only have got lost,
+    /// and the target may have moved while this waited. With `guard`, anything but
+    /// the wanted digest or the guard's one was put there by somebody else.
     fn put_persistently(
         &self,
         target: &Target,
         manifest: &Manifest,
         guard: Option<Option<&Digest>>,
     ) -> Result<Moved> {
-        let what = format!("putting {}", self.reference(target.clone()));
+        let what = format!("putting {}", self.named(target));
         let wanted = manifest.digest();
-        let mut unsettled = false;
+        let mut is_first = true;
         self.session.persist(&what, || {
-            if unsettled {
+            if !std::mem::take(&mut is_first) {
                 let found = self.head(target)?;
                 if found == Some(wanted) {
                     return Ok(Moved::Done);
@@ -186,16 +187,7 @@ impl HttpRepository {
                 Err(PutFailure::Refused(status, body)) => {
                     self.settle_refusal(target, wanted, status, &body)
                 }
-                Err(PutFailure::Other(failure)) => {
-                    unsettled = matches!(
-                        failure,
-                        Failure::Again {
-                            unsettled: true,
-                            ..
-                        }
-                    );
-                    Err(failure)
-                }
+                Err(PutFailure::Other(failure)) => Err(failure),
             }
         })
     }

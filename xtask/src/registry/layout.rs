@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
 
-use super::copy::require_manifest;
+use super::walk::walk;
 use super::{Content, Move, Moved, Repository, Verified, content_error, referrers};
 use crate::error::Kind;
 use crate::files::{self, FolderLock};
@@ -114,27 +114,29 @@ impl Layout {
     /// that it does not need. `lock` comes from [`Layout::own`].
     pub fn replace_all(&self, lock: &FolderLock, tag: &Tag, manifest: &Manifest) -> Result<()> {
         self.write_manifest(manifest)?;
+        let mut needed = BTreeSet::new();
+        self.walk(manifest, |part| {
+            needed.insert(part.digest());
+            if let Refers::Image { blobs } = part.content() {
+                needed.extend(blobs.iter().map(|blob| blob.digest));
+            }
+            Ok(())
+        })?;
         let mut index = Index::empty();
         index.point(tag, manifest);
         self.write_index(lock, &index)?;
-        let mut needed = BTreeSet::new();
-        self.collect(manifest, &mut needed)?;
         self.remove_all_but(&needed)
     }
 
-    fn collect(&self, manifest: &Manifest, needed: &mut BTreeSet<Digest>) -> Result<()> {
-        needed.insert(manifest.digest());
-        match manifest.content() {
-            Refers::Image { blobs } => needed.extend(blobs.iter().map(|blob| blob.digest)),
-            Refers::Index { manifests } => {
-                for child in manifests {
-                    if let Some(child) = self.manifest(&child.digest)? {
-                        self.collect(&child, needed)?;
-                    }
-                }
-            }
-        }
-        Ok(())
+    fn walk(&self, manifest: &Manifest, visit: impl FnMut(&Manifest) -> Result<()>) -> Result<()> {
+        let get = |child: &Descriptor| {
+            let found = self.manifest(&child.digest)?;
+            found.ok_or_else(|| {
+                let path = self.blob_path(&child.digest);
+                self.broken(child.digest, format_args!("{} is missing", path.display()))
+            })
+        };
+        walk(manifest, get, visit)
     }
 
     fn remove_all_but(&self, needed: &BTreeSet<Digest>) -> Result<()> {
@@ -305,14 +307,7 @@ impl Repository for Layout {
     }
 
     fn check_whole(&self, manifest: &Manifest) -> Result<()> {
-        let manifest = require_manifest(self, &manifest.digest())?;
-        self.check_references(&manifest)?;
-        let Refers::Index { manifests } = manifest.content() else {
-            return Ok(());
-        };
-        manifests
-            .iter()
-            .try_for_each(|child| self.check_whole(&require_manifest(self, &child.digest)?))
+        self.walk(manifest, |part| self.check_references(part))
     }
 
     fn open_blob(&self, blob: &Descriptor, offset: u64) -> Result<Box<dyn Read + Send + '_>> {

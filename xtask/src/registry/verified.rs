@@ -28,10 +28,6 @@ impl<R: Read> Verified<R> {
     }
 
     fn check(&mut self) -> Result<()> {
-        let Some(hasher) = self.hasher.take() else {
-            return Ok(());
-        };
-        let found = hasher.finish();
         if self.length != self.blob.size {
             bail!(
                 "the blob {} has {} bytes, not {}",
@@ -40,6 +36,11 @@ impl<R: Read> Verified<R> {
                 self.blob.size
             );
         }
+        // What comes after it was found right can only be too much.
+        let Some(hasher) = self.hasher.take() else {
+            return Ok(());
+        };
+        let found = hasher.finish();
         if found != self.blob.digest {
             bail!("the blob {} has the digest {found}", self.blob.digest);
         }

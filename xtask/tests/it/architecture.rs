@@ -101,10 +101,6 @@ fn nothing_imports_upwards() {
             panic!("{module} has no layer: add it to this test and to ARCHITECTURE.md")
         });
         for named in modules_named(&fs::read_to_string(&path).unwrap()) {
-            // Commands take the grammar's types, and nothing else of it.
-            if (module, named) == ("commands", "cli") {
-                continue;
-            }
             let layer = layer_of(named)
                 .unwrap_or_else(|| panic!("{}: {named} has no layer", relative.display()));
             assert!(

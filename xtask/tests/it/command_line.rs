@@ -1,6 +1,7 @@
 //! What users meet before anything is delivered: errors, hints, exit codes.
 
 use std::fs::{self, Permissions};
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Stdio;
 
@@ -332,7 +333,11 @@ fn what_was_not_built_is_not_found() {
 fn parameters_are_listed_and_secrets_are_masked() {
     let sandbox = Sandbox::new()
         .with("DOCKER_PASSWORD", "canary")
-        .with("BACKEND_DATABASE_URL_STAGING", "postgres://canary@x/y");
+        .with("BACKEND_DATABASE_URL_STAGING", "postgres://canary@x/y")
+        .with("API_TOKEN", "canary");
+    // Its name alone makes it one.
+    let listed = "[API_TOKEN]\ndescription = \"token\"\n\n[DOCKER_USER]\n";
+    sandbox.edit("build/parameters.toml", "[DOCKER_USER]\n", listed);
     let ran = sandbox.ok(["params", "list"]);
     assert!(
         ran.stdout.contains(
@@ -347,9 +352,62 @@ fn parameters_are_listed_and_secrets_are_masked() {
         "{}",
         ran.stdout
     );
+    assert!(
+        ran.stdout.contains("API_TOKEN = ********"),
+        "{}",
+        ran.stdout
+    );
     assert!(!format!("{ran:?}").contains("canary"));
     let json = sandbox.run(["params", "list", "--format", "json", "-v"]);
     assert!(!format!("{json:?}").contains("canary"));
+}
+
+#[test]
+fn a_nested_cargo_does_not_see_the_variables_of_the_outer_one() {
+    let cargo = "bin/cargo";
+    let mut sandbox = Sandbox::new();
+    sandbox.write(cargo, "#!/bin/sh\nenv > seen\n");
+    let permissions = Permissions::from_mode(0o755);
+    fs::set_permissions(sandbox.path(cargo), permissions).unwrap();
+    sandbox.set("CARGO", sandbox.path(cargo).display().to_string());
+    for name in ["CARGO_PKG_NAME", "CARGO_MANIFEST_DIR", "OUT_DIR"] {
+        sandbox.set(name, "of-the-outer-one");
+    }
+    sandbox.set("CARGO_NET_OFFLINE", "of-the-user");
+    let pages = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", pages.local_addr().unwrap());
+    sandbox.ok(["e2e", "--url", &url]);
+    let seen = sandbox.read("seen");
+    assert!(seen.contains("CARGO_NET_OFFLINE=of-the-user"), "{seen}");
+    assert!(!seen.contains("of-the-outer-one"), "{seen}");
+}
+
+#[test]
+fn a_malformed_secret_is_not_quoted() {
+    let mut sandbox = Sandbox::new();
+    let names = ["BACKEND_IMAGE_TAG_STAGING", "SERVICE_DNS_STAGING"];
+    let file = "build/parameters.toml";
+    for name in names {
+        let entry = format!("[{name}]\n");
+        sandbox.edit(file, &entry, &format!("{entry}secret = true\n"));
+        let hint = format!("hint: cargo xtask params put {name}\n");
+        let ran = sandbox.run_with_input(&["params", "put", name], "canary 2");
+        assert_kept_back(&ran, &["from standard input", &hint]);
+    }
+    for name in names {
+        sandbox.set(name, "canary 2");
+    }
+    for arguments in [&["params", "check"][..], &["staging-tag", "backend"]] {
+        let words = ["from the environment", "unset BACKEND_IMAGE_TAG_STAGING`"];
+        assert_kept_back(&sandbox.run(arguments), &words);
+    }
+}
+
+/// The value is malformed, which is said without it.
+fn assert_kept_back(ran: &Ran, words: &[&str]) {
+    ran.fails(4, words);
+    ran.fails(4, &["is malformed; it is a secret, and not quoted"]);
+    assert!(!format!("{ran:?}").contains("canary"), "{ran:?}");
 }
 
 #[test]

@@ -225,6 +225,52 @@ fn policy_length(pipeline: &str, policy: &str) -> usize {
 }
 
 #[test]
+fn the_target_chooses_the_machines_or_is_refused() {
+    let of_target = |target: &str| {
+        let sandbox = Sandbox::new();
+        sandbox.edit("Cargo.toml", "x86_64-unknown-linux-gnu", target);
+        sandbox
+    };
+    for (target, lines) in [
+        (
+            "x86_64-unknown-linux-musl",
+            ["X86_64", "LINUX_CONTAINER", "aws/codebuild/standard:8.0"],
+        ),
+        (
+            "aarch64-unknown-linux-gnu",
+            [
+                "ARM64",
+                "ARM_CONTAINER",
+                "aws/codebuild/amazonlinux-aarch64-standard:3.0",
+            ],
+        ),
+    ] {
+        let sandbox = of_target(target);
+        sandbox.ok(["generate"]);
+        let [architecture, kind, image] = lines;
+        let environment = sandbox.read("build/environment.yaml");
+        let pipeline = sandbox.read("build/pipeline.yaml");
+        assert!(environment.contains(&format!("CpuArchitecture: {architecture}\n")));
+        assert!(pipeline.contains(&format!("Type: {kind}\n")));
+        assert!(pipeline.contains(&format!("Image: {image}\n")));
+    }
+    for target in ["riscv64gc-unknown-linux-gnu", "s390x-unknown-linux-gnu"] {
+        let sandbox = of_target(target);
+        sandbox.run(["generate"]).fails(
+            4,
+            &[
+                "the key `target` in [workspace.metadata.delivery]",
+                "Cargo.toml",
+                target,
+                "neither Fargate nor CodeBuild has such a processor",
+                "hint: AWS has those of x86_64, aarch64, e.g. target = ",
+            ],
+        );
+        assert!(!sandbox.path("build/pipeline.yaml").exists());
+    }
+}
+
+#[test]
 fn more_than_twenty_services_are_refused() {
     let sandbox = many::workspace(21);
     let ran = sandbox.run(["generate"]);

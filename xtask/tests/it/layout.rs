@@ -1,11 +1,12 @@
 //! Promotion where everything lies on disk.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::PathBuf;
 
 use serde_json::json;
-use xtask::oci::Content;
+use xtask::oci::{Content, Digest, Manifest, MediaType};
 use xtask::registry::Repository as _;
 
 use crate::support::image::{Image, layout, write_index};
@@ -27,7 +28,7 @@ fn tag(sandbox: &Sandbox, service: &str, tag: &str) -> Option<String> {
 
 #[test]
 fn a_promotion_points_the_tag_and_writes_the_records() {
-    let sandbox = Sandbox::new();
+    let mut sandbox = Sandbox::new().with("USER", "somebody");
     let digest = sandbox.has_staged("one").to_string();
 
     let object = sandbox.one(
@@ -60,14 +61,12 @@ fn a_promotion_points_the_tag_and_writes_the_records() {
     );
     assert_eq!(promotion["previous"], json!(null));
 
+    sandbox.set("USER", "somebody-else");
     let again = sandbox.one(0, &["promote", "backend", "--digest", &digest]);
     assert_eq!(again["outcome"], "unchanged");
     let kept: serde_json::Value =
         serde_json::from_str(&sandbox.record("production", "backend", "promotion.json")).unwrap();
-    assert_eq!(
-        kept["commit"], promotion["commit"],
-        "a repeated promotion forgets nothing"
-    );
+    assert_eq!(kept, promotion, "a repeated promotion releases nothing");
 }
 
 #[test]
@@ -257,16 +256,8 @@ fn where_one_plan_fails_nothing_is_promoted() {
 fn an_image_with_a_missing_part_stops_all_before_the_first_change() {
     let sandbox = Sandbox::new();
     let digest = sandbox.has_staged("one");
-    let manifest = layout(&sandbox.path("target/registry/backend"))
-        .manifest(&digest)
-        .unwrap()
-        .unwrap();
-    let Content::Image { blobs } = manifest.content() else {
-        panic!("it is an image");
-    };
-    let missing = blobs[1].digest.hex();
-    let path = sandbox.path(&format!("target/registry/backend/blobs/sha256/{missing}"));
-    fs::remove_file(path).unwrap();
+    let missing = layer(&sandbox, "backend", digest);
+    fs::remove_file(&missing).unwrap();
     for arguments in [&["promote"][..], &["promote", "--dry-run"]] {
         let objects = sandbox.json(1, arguments);
         assert_eq!(objects[0]["outcome"], "failed");
@@ -274,13 +265,103 @@ fn an_image_with_a_missing_part_stops_all_before_the_first_change() {
             objects[0]["error"]["message"]
                 .as_str()
                 .unwrap()
-                .contains(&missing)
+                .contains(missing.to_str().unwrap())
         );
         assert_eq!(objects[1]["outcome"], "planned");
     }
     for service in SERVICES {
         assert_eq!(tag(&sandbox, service, "1.0.RELEASE"), None);
     }
+}
+
+/// The path of the layer of the image with that digest in a service's repository.
+fn layer(sandbox: &Sandbox, service: &str, digest: Digest) -> PathBuf {
+    let folder = sandbox.path(&format!("target/registry/{service}"));
+    let manifest = layout(&folder).manifest(&digest).unwrap().unwrap();
+    let Content::Image { blobs } = manifest.content() else {
+        panic!("it is an image");
+    };
+    folder.join("blobs/sha256").join(blobs[1].digest.hex())
+}
+
+#[test]
+fn an_image_with_a_missing_part_is_not_gone_back_to() {
+    let sandbox = Sandbox::new();
+    let first = sandbox.has_staged("first");
+    sandbox.ok(["promote"]);
+    let second = sandbox.has_staged("second").to_string();
+    sandbox.ok(["promote"]);
+    let layer = layer(&sandbox, "backend-for-frontend", first);
+    fs::remove_file(&layer).unwrap();
+    for arguments in [&["rollback"][..], &["rollback", "--dry-run"]] {
+        let objects = sandbox.json(1, arguments);
+        assert_eq!(objects[0]["outcome"], "planned");
+        let message = objects[1]["error"]["message"].as_str().unwrap();
+        assert!(message.contains(layer.to_str().unwrap()), "{message}");
+    }
+    for service in SERVICES {
+        assert_eq!(tag(&sandbox, service, "1.0.RELEASE"), Some(second.clone()));
+    }
+}
+
+#[test]
+fn where_some_services_go_back_and_others_do_not_each_is_told() {
+    let sandbox = Sandbox::new();
+    sandbox.has_staged("first");
+    sandbox.ok(["promote"]);
+    sandbox.has_staged("second");
+    sandbox.ok(["promote"]);
+    obstruct(&sandbox);
+    sandbox.run(["rollback"]).fails(
+        1,
+        &[
+            "rolled back: backend-for-frontend; not rolled back: backend;",
+            "`cargo xtask rollback backend` finishes the work",
+        ],
+    );
+}
+
+#[test]
+fn a_blob_with_more_than_its_content_is_broken() {
+    let sandbox = Sandbox::new();
+    let digest = sandbox.has_staged("one");
+    let path = layer(&sandbox, "backend", digest);
+    let mut file = OpenOptions::new().append(true).open(&path).unwrap();
+    file.write_all(&[0; 8192]).unwrap();
+    let digest = digest.to_string();
+    sandbox
+        .run(["promote", "backend", "--digest", &digest])
+        .fails(1, &[path.to_str().unwrap(), "bytes, not"]);
+}
+
+#[test]
+fn indexes_lie_in_each_other_only_so_deep() {
+    let sandbox = Sandbox::new();
+    sandbox.has_staged("one");
+    let layout = layout(&sandbox.path("target/registry/backend"));
+    let mut manifest = write_index(&layout);
+    for _ in 0..9 {
+        layout
+            .put_manifest(&manifest.digest().into(), &manifest)
+            .unwrap();
+        let document = json!({
+            "schemaVersion": 2,
+            "mediaType": MediaType::OciIndex.name(),
+            "manifests": [manifest.descriptor(), manifest.descriptor()],
+        });
+        manifest = Manifest::parse(document.to_string().into(), None).unwrap();
+    }
+    layout
+        .put_manifest(&manifest.digest().into(), &manifest)
+        .unwrap();
+    sandbox
+        .run([
+            "promote",
+            "backend",
+            "--digest",
+            &manifest.digest().to_string(),
+        ])
+        .fails(1, &["lies in more than 8 indexes"]);
 }
 
 /// A folder where a record should be written: what was intended can be, what was done cannot.

@@ -173,6 +173,11 @@ fn faults_of_buildspecs_are_found() {
             "unknown-key",
         ),
         (
+            "artifacts:",
+            "artifacts:\n  secondary-artifacts: {more: {files: [a], secondary-artifacts: {}}}",
+            "unknown-key",
+        ),
+        (
             "      - cargo xtask build backend",
             "      - echo Result: done",
             "no-command",

@@ -1,6 +1,8 @@
 //! What comes from outside is read or refused, whatever it is. `fuzz/` asks the
 //! same for longer.
 
+mod grammar;
+
 use std::fs;
 use std::time::{Duration, SystemTime};
 
@@ -8,9 +10,11 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use xtask::delivery::codebuild::Buildspec;
 use xtask::delivery::lint;
-use xtask::oci::{Digest, Host, Manifest, MediaType, RepositoryName, Tag, Target};
+use xtask::oci::{Digest, Host, Location, Manifest, MediaType, RepositoryName, Tag, Target};
 use xtask::registry::{Challenge, Layout, Repository as _, next_link, retry_after};
 use xtask::workspace::Workspace;
+
+use self::grammar::{is_digest, is_name, is_tag};
 
 const DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
@@ -83,31 +87,50 @@ proptest! {
 
     #[test]
     fn any_text_is_a_name_or_is_refused(text in any::<String>()) {
-        if let Ok(name) = text.parse::<RepositoryName>() {
-            let again: RepositoryName = name.to_string().parse().unwrap();
-            prop_assert_eq!(again.location(), name.location());
+        if let Ok(name) = text.parse::<RepositoryName>()
+            && let Location::Registry { path, .. } = name.location()
+        {
+            prop_assert!(is_name(path), "{}", path);
         }
-        if let Ok(tag) = text.parse::<Tag>() {
-            prop_assert_eq!(tag.to_string(), &*text);
-        }
-        if let Ok(digest) = text.parse::<Digest>() {
-            prop_assert_eq!(digest.to_string(), &*text);
-        }
-        if let Ok(target) = text.parse::<Target>() {
-            prop_assert_eq!(target.to_string(), &*text);
-        }
+        prop_assert_eq!(text.parse::<Tag>().is_ok(), is_tag(&text));
+        prop_assert_eq!(text.parse::<Target>().is_ok(), is_tag(&text) || is_digest(&text));
         let _ = text.parse::<Host>();
     }
 
     #[test]
-    fn names_by_the_grammar_read_back(
+    fn names_are_what_the_grammar_says(
         host in "[a-z]{1,8}(-[a-z]{1,4})?\\.[a-z]{2,3}(:[1-9][0-9]{0,3})?",
-        path in "[a-z0-9]{1,8}((_|__|\\.|-{1,3})[a-z0-9]{1,4}){0,2}(/[a-z0-9]{1,8}){0,3}",
-        tag in "[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}",
+        path in prop_oneof![
+            "[a-z0-9]{1,8}((_|__|\\.|-{1,3})[a-z0-9]{1,4}){0,2}(/[a-z0-9]{1,8}){0,3}",
+            "[ab]([._-]{0,3}[ab1]){1,3}",
+            "[a-cX0-2._/-]{0,8}",
+            "[a-c]{120,130}/[a-c]{125,130}",
+        ],
     ) {
-        let name = format!("{host}/{path}");
-        prop_assert_eq!(name.parse::<RepositoryName>().unwrap().to_string(), name);
-        prop_assert_eq!(tag.parse::<Tag>().unwrap().to_string(), tag);
+        let name = format!("{host}/{path}").parse::<RepositoryName>();
+        prop_assert_eq!(name.is_ok(), is_name(&path));
+        if let Ok(name) = name {
+            let host = host.parse().unwrap();
+            prop_assert_eq!(name.location(), &Location::Registry { host, path });
+        }
+    }
+
+    #[test]
+    fn tags_and_digests_are_what_the_grammar_says(
+        tag in prop_oneof!["[a-zA-Z0-9._-]{0,4}", "[a-z.:/ é]{1,3}", "[a-zA-Z0-9_.]{126,130}"],
+        digest in prop_oneof![
+            "sha256:[a-f0-9]{63,65}",
+            "(sha512:|SHA256:|sha256)?[a-f0-9]{64}",
+            "sha256:[a-f0-9]{63}[A-Gg]",
+        ],
+    ) {
+        prop_assert_eq!(tag.parse::<Tag>().is_ok(), is_tag(&tag));
+        prop_assert_eq!(tag.parse::<Target>().is_ok(), is_tag(&tag));
+        let read = digest.parse::<Digest>();
+        prop_assert_eq!(read.is_ok(), is_digest(&digest));
+        if let Ok(read) = read {
+            prop_assert_eq!(read.to_string(), digest);
+        }
     }
 
     #[test]
@@ -148,12 +171,30 @@ proptest! {
     }
 
     #[test]
-    fn a_damaged_layout_is_read_or_refused(bytes in damaged(index_text())) {
+    fn a_damaged_layout_is_read_or_refused(
+        index in damaged(index_text()),
+        blob in prop_oneof![damaged(manifest_text()), damaged(index_text())],
+    ) {
         let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("index.json"), bytes).unwrap();
+        let digest = Digest::of(&blob);
+        let blobs = folder.path().join("blobs/sha256");
+        fs::create_dir_all(&blobs).unwrap();
+        fs::write(blobs.join(digest.hex()), &blob).unwrap();
+        let index = String::from_utf8_lossy(&index).replace(DIGEST, &digest.to_string());
+        fs::write(folder.path().join("index.json"), index).unwrap();
         let layout = Layout::in_folder(folder.path());
-        let _ = layout.resolve(&"1.0".parse().unwrap());
-        let _ = layout.manifest(&DIGEST.parse().unwrap());
+        let is_manifest = Manifest::parse(blob.clone(), None).is_ok();
+        let tag = "1.0".parse().unwrap();
+        if layout.resolve(&tag).is_ok_and(|found| found == Some(digest)) {
+            prop_assert_eq!(layout.tagged(&tag).is_ok(), is_manifest);
+        }
+        match layout.manifest(&digest) {
+            Ok(manifest) => {
+                let manifest = manifest.unwrap();
+                prop_assert_eq!(manifest.bytes(), blob);
+            }
+            Err(_) => prop_assert!(!is_manifest),
+        }
         let _ = layout.referrers(&DIGEST.parse().unwrap());
     }
 

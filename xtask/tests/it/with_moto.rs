@@ -153,15 +153,15 @@ fn the_check_warns_of_plain_secrets_and_refuses_equal_tags() {
         .with("DOCKER_REPO", "https://example.com");
     sandbox.ok(["params", "put", "--from-local"]);
     // What was stored as plain text is called secret only afterwards.
-    let file = sandbox.read("build/parameters.toml") + "\n[API_TOKEN]\ndescription = \"token\"\n";
+    let file = sandbox.read("build/parameters.toml") + "\n[API_KEY]\ndescription = \"key\"\n";
     sandbox.write("build/parameters.toml", &file);
-    for name in ["DOCKER_PASSWORD", "API_TOKEN"] {
+    for name in ["DOCKER_PASSWORD", "API_KEY"] {
         let ran = sandbox.run_with_input(&["params", "put", name], CANARY);
         assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     }
     sandbox.write("build/parameters.toml", file + "secret = true\n");
     let check = sandbox.ok(ssm(&["params", "check"]));
-    let warning = "warning: API_TOKEN is a secret and stored as plain String";
+    let warning = "warning: API_KEY is a secret and stored as plain String";
     assert!(check.stderr.contains(warning), "{}", check.stderr);
     let sandbox = sandbox.with("BACKEND_IMAGE_TAG_STAGING", "1.0.RELEASE");
     let check = sandbox.run(ssm(&["params", "check"]));

@@ -1,7 +1,8 @@
 //! Promotion in Debian's `docker-registry`.
 
-mod faults;
 mod kills;
+
+use std::collections::BTreeMap;
 
 use serde_json::json;
 use xtask::oci::{MediaType, Target};
@@ -9,8 +10,10 @@ use xtask::registry::Repository as _;
 
 use crate::support::Sandbox;
 use crate::support::image::{Image, layout, write_index};
+use crate::support::matrix::{self, Behind};
 use crate::support::registry::Registry;
-use crate::support::token_server::{PASSWORD, TokenServer, USER};
+use crate::support::scripted::Scripted;
+use crate::support::stock::{PASSWORD, STOCK, USER};
 
 const ABSENT: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
@@ -268,8 +271,10 @@ fn helper(sandbox: &mut Sandbox, script: &str) {
 
 #[test]
 fn one_challenge_and_one_token_do_for_a_promotion() {
-    let tokens = TokenServer::start();
-    let registry = tokens.registry();
+    let mut state = STOCK.state();
+    state.signs = true;
+    let tokens = Scripted::start(state);
+    let registry = Registry::with_tokens(&tokens.host(), &BTreeMap::new());
     let mut sandbox = sandbox(&registry)
         .with("DOCKER_REPO", registry.host())
         .with("DOCKER_USER", USER)
@@ -281,19 +286,27 @@ fn one_challenge_and_one_token_do_for_a_promotion() {
         (&object["requests"], &object["auth_requests"]),
         (&json!(4), &json!(2))
     );
-    assert_eq!(tokens.asked()[before..], ["repository:app:pull,push"]);
+    assert_eq!(
+        tokens.asked()[before..],
+        ["GET /token?scope=repository:app:pull,push&service=service"]
+    );
 
     let dry = sandbox.one(0, &["promote", "backend", "--digest", &digest, "--dry-run"]);
     assert_eq!(dry["outcome"], "unchanged");
     assert_eq!(
         tokens.asked().last().unwrap(),
-        "repository:app:pull",
+        "GET /token?scope=repository:app:pull&service=service",
         "a dry run asks for no more than it needs"
     );
 
     sandbox.set("DOCKER_PASSWORD", "wrong");
     let denied = sandbox.run(["promote", "backend", "--digest", &digest]);
     denied.fails(6, &["no token", "as \"tester\""]);
+}
+
+#[test]
+fn every_fault_of_every_request_ends_as_specified() {
+    matrix::check(Behind::Registry);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::failed;
 use crate::commands::{Context, Entry, Report};
 use crate::error::{Fault, Kind};
-use crate::parameters::{FILE, Needed, NewParameter, Origin, Value, Write, malformed};
+use crate::parameters::{FILE, Needed, NewParameter, Origin, Value, Write};
 use crate::process;
 
 /// Store parameters in Parameter Store
@@ -125,8 +125,8 @@ fn new_parameter(
     let secret = context.parameters.catalogue().is_secret(&needed.name);
     let value = Value::new(text, origin, secret);
     value.check(&needed.name)?;
-    let form = needed.form.check(value.expose());
-    form.with_context(|| malformed(&needed.name, origin))?;
+    let check = |text: &str| needed.form.check(text);
+    context.parameters.read(&needed.name, &value, check)?;
     Ok(NewParameter {
         name: needed.name.clone(),
         value: value.expose().to_owned(),

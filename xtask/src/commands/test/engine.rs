@@ -116,6 +116,6 @@ fn answers(address: &str) -> bool {
         "--format",
         "{{.Server.Version}}",
     ]);
-    process::converse(&line, b"", Duration::from_secs(10), |child| child)
+    process::converse(&line, b"", Duration::from_secs(10))
         .is_ok_and(|output| output.status.success())
 }

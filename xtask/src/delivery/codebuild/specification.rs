@@ -2,53 +2,11 @@
 
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
+use crate::delivery::buildspec::{self, PHASES, VERSION};
 use crate::delivery::yaml::{self, Document, Node};
 use crate::error::{Fault, Kind};
-use crate::files;
-
-/// The phases in their order.
-const PHASES: [&str; 4] = ["install", "pre_build", "build", "post_build"];
-
-/// The keys that have an effect here, or need none: nothing is restored from a cache.
-const EMULATED: [(&[&str], &[&str]); 5] = [
-    (&[], &["version", "env", "phases", "artifacts", "cache"]),
-    (&["cache"], &["key", "fallback-keys", "paths"]),
-    (
-        &["env"],
-        &[
-            "shell",
-            "variables",
-            "parameter-store",
-            "exported-variables",
-        ],
-    ),
-    (&["phases"], &PHASES),
-    (
-        &["artifacts"],
-        &[
-            "files",
-            "name",
-            "discard-paths",
-            "base-directory",
-            "exclude-paths",
-            "secondary-artifacts",
-        ],
-    ),
-];
-
-/// What is emulated of a secondary artifact.
-const EMULATED_IN_ARTIFACT: &[&str] = &[
-    "files",
-    "name",
-    "discard-paths",
-    "base-directory",
-    "exclude-paths",
-];
-
-/// What is emulated of a phase.
-const EMULATED_IN_PHASE: [&str; 3] = ["on-failure", "commands", "finally"];
 
 /// A buildspec.
 #[derive(Debug)]
@@ -112,12 +70,8 @@ impl Buildspec {
     /// # Errors
     /// A file that cannot be read, and keys that are not emulated.
     pub fn read(path: &Path, lenient: bool) -> Result<(Self, Vec<String>)> {
-        let text = files::read_text(path).with_context(|| {
-            Kind::Configuration.because(format!("{} cannot be read", path.display()))
-        })?;
-        let document = yaml::read(&text).with_context(|| {
-            Kind::Configuration.because(format!("{} is no YAML", path.display()))
-        })?;
+        // Like whatever else keeps a buildspec from being run.
+        let document = yaml::read_file(path, Kind::Configuration)?;
         let node = &document.root;
         check_version(node)?;
         check_keys_and_commands(&document, path)?;
@@ -150,7 +104,7 @@ impl Buildspec {
             shell: shell.to_owned(),
             variables: variables(node)
                 .into_iter()
-                .filter(|variable| !is_reserved(&variable.name))
+                .filter(|variable| !buildspec::is_reserved(&variable.name))
                 .collect(),
             exported: texts(exported),
             phases: phases.collect(),
@@ -178,19 +132,21 @@ impl PhaseSpecification {
 
 fn check_version(node: &Node) -> Result<(), Fault> {
     match node.text_at(&["version"]) {
-        Some("0.2") => Ok(()),
+        Some(VERSION) => Ok(()),
         other => {
             let fault = format!(
                 "the buildspec's version is {:?}",
                 other.unwrap_or("missing")
             );
-            Err(Kind::Configuration.because(fault).hint("version: 0.2"))
+            Err(Kind::Configuration
+                .because(fault)
+                .hint(format!("version: {VERSION}")))
         }
     }
 }
 
 /// What ends a build before its first command: keys that stand twice, and commands
-/// that are no text, since `- echo a: b` is a mapping.
+/// that are no text.
 fn check_keys_and_commands(document: &Document, path: &Path) -> Result<(), Fault> {
     let place = |node: &Node| format!("{}:{}", path.display(), node.line);
     if let Some(key) = document.repeated.first() {
@@ -203,11 +159,7 @@ fn check_keys_and_commands(document: &Document, path: &Path) -> Result<(), Fault
             .because(fault)
             .hint("remove one of the two"));
     }
-    let items = PHASES.iter().flat_map(|phase| {
-        let of = |kind| document.root.items_at(&["phases", phase, kind]);
-        of("commands").iter().chain(of("finally"))
-    });
-    match items.into_iter().find(|item| item.text().is_none()) {
+    match buildspec::commands_without_text(&document.root).next() {
         Some(item) => {
             let fault = format!("{}: the command is no text", place(item));
             Err(Kind::Configuration
@@ -218,18 +170,12 @@ fn check_keys_and_commands(document: &Document, path: &Path) -> Result<(), Fault
     }
 }
 
-/// Whether CodeBuild keeps the name of a variable for itself.
-fn is_reserved(name: &str) -> bool {
-    name.starts_with("CODEBUILD_") || name.starts_with("AWS_")
-}
-
+/// What a build here would leave out, in words.
 fn not_emulated(node: &Node) -> Vec<String> {
-    let in_phases = PHASES.map(|phase| (vec!["phases", phase], &EMULATED_IN_PHASE[..]));
-    let elsewhere = EMULATED.map(|(path, keys)| (path.to_vec(), keys));
-    let mut ignored: Vec<_> = elsewhere
-        .into_iter()
-        .chain(in_phases)
-        .flat_map(|(path, known)| unknown(node, &path, known))
+    let mappings = buildspec::mappings(node);
+    let mut ignored: Vec<_> = mappings
+        .iter()
+        .flat_map(buildspec::Mapping::not_emulated)
         .collect();
     for phase in PHASES {
         let rule = node.text_at(&["phases", phase, "on-failure"]);
@@ -238,34 +184,11 @@ fn not_emulated(node: &Node) -> Vec<String> {
                 .map(|rule| format!("phases.{phase}.on-failure: {rule}")),
         );
     }
-    for (name, _) in node.entries_at(&["artifacts", "secondary-artifacts"]) {
-        let path = [
-            "artifacts",
-            "secondary-artifacts",
-            name.text().unwrap_or_default(),
-        ];
-        ignored.extend(unknown(node, &path, EMULATED_IN_ARTIFACT));
-    }
-    let reserved = variables(node).into_iter().map(|variable| variable.name);
+    let reserved = buildspec::reserved_names(node).filter_map(Node::text);
     ignored.extend(
-        reserved
-            .filter(|name| is_reserved(name))
-            .map(|name| format!("the variable {name}, a name that CodeBuild keeps for itself")),
+        reserved.map(|name| format!("the variable {name}, a name that CodeBuild keeps for itself")),
     );
     ignored
-}
-
-fn unknown(node: &Node, path: &[&str], known: &[&str]) -> Vec<String> {
-    let keys = node.entries_at(path).filter_map(|(key, _)| key.text());
-    keys.filter(|key| !known.contains(key))
-        .map(|key| {
-            path.iter()
-                .copied()
-                .chain([key])
-                .collect::<Vec<_>>()
-                .join(".")
-        })
-        .collect()
 }
 
 fn variables(node: &Node) -> Vec<Variable> {

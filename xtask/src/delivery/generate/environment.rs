@@ -1,6 +1,7 @@
 //! `build/environment.yaml`: where the services run.
 
 use crate::delivery::template::{fill, logical_id};
+use crate::image::AwsProcessor;
 use crate::parameters::{Catalogue, service_dns};
 use crate::workspace::{Environment, Service, Workspace};
 
@@ -26,7 +27,11 @@ struct Secret {
 }
 
 /// The template's text.
-pub(super) fn environment(workspace: &Workspace, catalogue: &Catalogue) -> String {
+pub(super) fn environment(
+    workspace: &Workspace,
+    catalogue: &Catalogue,
+    processor: AwsProcessor,
+) -> String {
     let services = &workspace.services;
     let image_parameters = services.iter().map(|service| {
         fill(
@@ -43,6 +48,7 @@ pub(super) fn environment(workspace: &Workspace, catalogue: &Catalogue) -> Strin
             service,
             index + 1,
             &secrets(workspace, catalogue, service),
+            processor,
         )
     });
     let described: String = described.collect();
@@ -97,6 +103,7 @@ fn of_service(
     service: &Service,
     priority: usize,
     secrets: &[Secret],
+    processor: AwsProcessor,
 ) -> String {
     fill(
         SERVICE,
@@ -108,7 +115,7 @@ fn of_service(
             ("port", &service.port.to_string()),
             ("context_path", &service.context_path),
             ("priority", &priority.to_string()),
-            ("architecture", architecture(&workspace.target)),
+            ("architecture", processor.cpu_architecture),
             ("secrets", &secret_variables(secrets)),
             ("secrets_statement", &secrets_statement(secrets)),
         ],
@@ -139,13 +146,4 @@ fn secrets_statement(secrets: &[Secret]) -> String {
         .iter()
         .map(|secret| fill(SECRET_ARN, &[("parameter", &secret.parameter)]));
     format!("{SECRETS_STATEMENT}{}", arns.collect::<String>())
-}
-
-/// Fargate's word for the processor of a target.
-fn architecture(target: &str) -> &'static str {
-    if target.starts_with("aarch64") {
-        "ARM64"
-    } else {
-        "X86_64"
-    }
 }

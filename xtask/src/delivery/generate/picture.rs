@@ -67,7 +67,7 @@ fn parameters(catalogue: &Catalogue) -> String {
         let entry = catalogue.entry(name)?;
         let kind = if name.ends_with("_TESTED_DIGEST") {
             "the pipeline sets it"
-        } else if entry.secret {
+        } else if catalogue.is_secret(name) {
             "SecureString"
         } else {
             "String"

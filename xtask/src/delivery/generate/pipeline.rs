@@ -4,8 +4,9 @@
 mod approval;
 mod project;
 
-use crate::delivery::model::{self, Step};
+use crate::delivery::model::{self, Job, Step};
 use crate::delivery::template::{fill, logical_id};
+use crate::image::AwsProcessor;
 use crate::workspace::{Environment, Service, Workspace};
 
 const TEMPLATE: &str = include_str!("pipeline/template.yaml");
@@ -16,7 +17,7 @@ const DEPLOY: &str = include_str!("pipeline/deploy.yaml");
 const ARTIFACT_PREFIX_LENGTH: usize = 20;
 
 /// The template's text.
-pub(super) fn pipeline(workspace: &Workspace) -> String {
+pub(super) fn pipeline(workspace: &Workspace, processor: AwsProcessor) -> String {
     let name = &workspace.name;
     let (staging, release) = (model::staging(workspace), model::release(workspace));
     let all = || staging.iter().chain(&release);
@@ -44,7 +45,8 @@ pub(super) fn pipeline(workspace: &Workspace) -> String {
             (
                 "projects",
                 &all()
-                    .filter_map(|action| project::of_step(workspace, action.step))
+                    .filter_map(model::Action::job)
+                    .map(|job| project::of_job(workspace, job, processor))
                     .collect::<String>(),
             ),
         ],
@@ -59,33 +61,31 @@ fn actions(workspace: &Workspace, actions: &[model::Action<'_>]) -> String {
             Step::Deploy(service, environment) => {
                 deploy(workspace, action.order, service, environment)
             }
-            Step::Build(..) | Step::Promote(..) | Step::EndToEnd(..) => {
-                build(action.order, action.step)
-            }
+            Step::Run(job) => build(action.order, job),
         })
         .collect()
 }
 
-fn build(order: usize, step: Step<'_>) -> String {
+fn build(order: usize, job: Job<'_>) -> String {
     fill(
         BUILD,
         &[
-            ("action", &step.action_name()),
+            ("action", &job.action_name()),
             ("order", &order.to_string()),
-            ("namespace", &step.namespace()),
-            ("Project", &project::id(step)),
-            ("variables", &variables(step)),
-            ("artifact", &step.artifact()),
+            ("namespace", &job.namespace()),
+            ("Project", &project::id(job)),
+            ("variables", &variables(job)),
+            ("artifact", &job.artifact()),
         ],
     )
 }
 
 /// A promotion takes the digest and the tag that were approved.
-fn variables(step: Step<'_>) -> String {
-    let Step::Promote(service) = step else {
+fn variables(job: Job<'_>) -> String {
+    let Job::Promote(service) = job else {
         return String::new();
     };
-    let tested = Step::Build(service).namespace();
+    let tested = Job::Build(service).namespace();
     let digest = service.tested_digest_parameter();
     let tag = service.tag_parameter(Environment::Production);
     format!(
@@ -103,8 +103,8 @@ fn deploy(
     environment: Environment,
 ) -> String {
     let made_by = match environment {
-        Environment::Staging => Step::Build(service),
-        Environment::Production => Step::Promote(service),
+        Environment::Staging => Job::Build(service),
+        Environment::Production => Job::Promote(service),
     };
     fill(
         DEPLOY,

@@ -2,57 +2,8 @@
 //! reference for CodeBuild").
 
 use super::{Finding, Node, command};
-
-const PHASES: [&str; 4] = ["install", "pre_build", "build", "post_build"];
-const ROOT_KEYS: [&str; 9] = [
-    "version",
-    "run-as",
-    "env",
-    "proxy",
-    "batch",
-    "phases",
-    "reports",
-    "artifacts",
-    "cache",
-];
-const ENV_KEYS: [&str; 6] = [
-    "shell",
-    "variables",
-    "parameter-store",
-    "secrets-manager",
-    "exported-variables",
-    "git-credential-helper",
-];
-const PHASE_KEYS: [&str; 4] = ["run-as", "on-failure", "commands", "finally"];
-/// The first phase alone chooses runtimes.
-const INSTALL_KEYS: [&str; 5] = [
-    "run-as",
-    "on-failure",
-    "runtime-versions",
-    "commands",
-    "finally",
-];
-const ARTIFACTS_KEYS: [&str; 8] = [
-    "files",
-    "name",
-    "discard-paths",
-    "base-directory",
-    "exclude-paths",
-    "enable-symlinks",
-    "s3-prefix",
-    "secondary-artifacts",
-];
-const CACHE_KEYS: [&str; 3] = ["key", "fallback-keys", "paths"];
-
-/// How the names of secrets end.
-const SECRET_ENDINGS: [&str; 6] = [
-    "PASSWORD",
-    "SECRET",
-    "TOKEN",
-    "DATABASE_URL",
-    "PRIVATE_KEY",
-    "CREDENTIALS",
-];
+use crate::delivery::buildspec::{self, VERSION, all_commands, commands, commands_without_text};
+use crate::parameters::is_secret_by_name;
 
 /// The findings in a buildspec.
 pub(super) fn findings(buildspec: &Node, containers: &[String]) -> Vec<Finding> {
@@ -65,69 +16,38 @@ pub(super) fn findings(buildspec: &Node, containers: &[String]) -> Vec<Finding> 
     findings.extend(unguarded_push(buildspec));
     findings.extend(promoted_tag(buildspec));
     findings.extend(cached_target(buildspec));
-    findings.extend(all_commands(buildspec).flat_map(|node| command::findings(node, containers)));
+    findings.extend(commands_without_text(buildspec).map(command::no_text));
+    let texts = all_commands(buildspec).filter_map(|node| Some((node, node.text()?)));
+    findings.extend(texts.flat_map(|(node, text)| command::findings(node, text, containers)));
     findings
-}
-
-/// The commands of a phase, then those that run in any case.
-fn commands<'a>(buildspec: &'a Node, phase: &str) -> impl Iterator<Item = &'a Node> {
-    let of = |kind| buildspec.items_at(&["phases", phase, kind]);
-    of("commands").iter().chain(of("finally"))
-}
-
-fn all_commands(buildspec: &Node) -> impl Iterator<Item = &Node> {
-    PHASES.iter().flat_map(|phase| commands(buildspec, phase))
 }
 
 fn unknown_keys(buildspec: &Node) -> Vec<Finding> {
-    let mut findings = unknown_in(buildspec, &ROOT_KEYS);
-    let within = |key, known: &[&str]| {
-        let node = buildspec.get(key);
-        node.map(|node| unknown_in(node, known)).unwrap_or_default()
-    };
-    findings.extend(within("env", &ENV_KEYS));
-    findings.extend(within("phases", &PHASES));
-    findings.extend(within("artifacts", &ARTIFACTS_KEYS));
-    findings.extend(within("cache", &CACHE_KEYS));
-    for (name, phase) in buildspec.entries_at(&["phases"]) {
-        let known = match name.text() {
-            Some("install") => &INSTALL_KEYS[..],
-            _ => &PHASE_KEYS,
-        };
-        findings.extend(unknown_in(phase, known));
-    }
-    for (_, artifact) in buildspec.entries_at(&["artifacts", "secondary-artifacts"]) {
-        findings.extend(unknown_in(artifact, &ARTIFACTS_KEYS));
-    }
-    findings
-}
-
-fn unknown_in(node: &Node, known: &[&str]) -> Vec<Finding> {
-    let unknown = node
-        .entries()
-        .map(|(key, _)| key)
-        .filter(|key| !key.text().is_some_and(|key| known.contains(&key)));
-    unknown
-        .map(|key| {
+    let mappings = buildspec::mappings(buildspec);
+    let of = |mapping: &buildspec::Mapping<'_>| {
+        let known = mapping.known().join(", ");
+        let finding = |key: &Node| {
             let name = key.text().unwrap_or_default();
             Finding::new(
                 key,
                 "unknown-key",
                 format!("the key {name:?} is ignored, or ends the build before its first command"),
-                format!("one of {} is meant", known.join(", ")),
+                format!("one of {known} is meant"),
             )
-        })
-        .collect()
+        };
+        mapping.unknown().map(finding).collect::<Vec<_>>()
+    };
+    mappings.iter().flat_map(of).collect()
 }
 
 fn version(buildspec: &Node) -> Option<Finding> {
     let version = buildspec.get("version");
-    (version.and_then(Node::text) != Some("0.2")).then(|| {
+    (version.and_then(Node::text) != Some(VERSION)).then(|| {
         Finding::new(
             version.unwrap_or(buildspec),
             "version",
             "in version 0.1 every command has a shell of its own; another version, or none, ends the build",
-            "version: 0.2",
+            format!("version: {VERSION}"),
         )
     })
 }
@@ -151,16 +71,7 @@ fn variables<'a>(buildspec: &'a Node, kind: &'a str) -> impl Iterator<Item = (&'
 }
 
 fn reserved_names(buildspec: &Node) -> Vec<Finding> {
-    let kinds = ["variables", "parameter-store", "secrets-manager"];
-    let names = kinds
-        .iter()
-        .flat_map(|kind| variables(buildspec, kind))
-        .map(|(name, _)| name);
-    let reserved = names.filter(|name| {
-        let name = name.text().unwrap_or_default();
-        name.starts_with("CODEBUILD_") || name.starts_with("AWS_")
-    });
-    reserved
+    buildspec::reserved_names(buildspec)
         .map(|name| {
             Finding::new(
                 name,
@@ -172,13 +83,9 @@ fn reserved_names(buildspec: &Node) -> Vec<Finding> {
         .collect()
 }
 
-fn is_secret(name: &str) -> bool {
-    SECRET_ENDINGS.iter().any(|ending| name.ends_with(ending)) || name.contains("DATABASE_URL")
-}
-
 fn plain_secrets(buildspec: &Node) -> Vec<Finding> {
     let secrets = variables(buildspec, "variables")
-        .filter(|(name, _)| is_secret(name.text().unwrap_or_default()));
+        .filter(|(name, _)| is_secret_by_name(name.text().unwrap_or_default()));
     secrets
         .map(|(name, _)| {
             Finding::new(
@@ -213,12 +120,12 @@ fn exported_secrets(buildspec: &Node) -> Vec<Finding> {
 fn holds_secret(buildspec: &Node, name: &str) -> bool {
     let from_manager = variables(buildspec, "secrets-manager");
     let from_store = variables(buildspec, "parameter-store");
-    is_secret(name)
+    is_secret_by_name(name)
         || from_manager
             .into_iter()
             .any(|(variable, _)| variable.text() == Some(name))
         || from_store.into_iter().any(|(variable, parameter)| {
-            variable.text() == Some(name) && parameter.text().is_some_and(is_secret)
+            variable.text() == Some(name) && parameter.text().is_some_and(is_secret_by_name)
         })
 }
 

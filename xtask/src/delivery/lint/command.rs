@@ -3,10 +3,7 @@
 use super::{Finding, Node};
 
 /// The findings in one command.
-pub(super) fn findings(command: &Node, containers: &[String]) -> Vec<Finding> {
-    let Some(text) = command.text() else {
-        return vec![no_text(command)];
-    };
+pub(super) fn findings(command: &Node, text: &str, containers: &[String]) -> Vec<Finding> {
     let rules = [
         password_argument(command, text),
         lost_status(command, text),
@@ -41,8 +38,8 @@ fn parts(text: &str) -> impl Iterator<Item = &str> {
     text.split(['\n', ';', '&', '|'])
 }
 
-/// `- echo a: b` is a mapping.
-fn no_text(command: &Node) -> Finding {
+/// The finding of a command that is no text.
+pub(super) fn no_text(command: &Node) -> Finding {
     Finding::new(
         command,
         "no-command",

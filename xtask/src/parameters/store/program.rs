@@ -1,14 +1,13 @@
 //! The program with the AWS SDK: built at first use, since the SDK takes minutes to
 //! compile and most runs of the tool never need it.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
-use super::without;
 use crate::oci::Digest;
 use crate::process::{self, CommandLine};
 use crate::{console, files};
@@ -27,8 +26,8 @@ struct Record {
 }
 
 /// The program's command line. It is built where it is missing or older than its
-/// sources; neither build scripts nor the compiler see the variables `hidden` or AWS's.
-pub(super) fn find_or_build(target_directory: &Path, hidden: &[String]) -> Result<CommandLine> {
+/// sources; neither build scripts nor the compiler see AWS's variables.
+pub(super) fn find_or_build(target_directory: &Path) -> Result<CommandLine> {
     let path = target_directory.join("parameter-store.json");
     let sources = digest_of_sources()?;
     if let Some(record) = read(&path)
@@ -37,7 +36,7 @@ pub(super) fn find_or_build(target_directory: &Path, hidden: &[String]) -> Resul
     {
         return Ok(CommandLine::new(record.executable));
     }
-    let executable = build(hidden)?;
+    let executable = build()?;
     let record = Record {
         sources,
         executable: executable.clone(),
@@ -51,7 +50,7 @@ fn read(path: &Path) -> Option<Record> {
     serde_json::from_slice(&fs::read(path).ok()?).ok()
 }
 
-fn build(hidden: &[String]) -> Result<PathBuf> {
+fn build() -> Result<PathBuf> {
     console::note(
         "building parameter-store: Parameter Store is asked through the AWS SDK, which is compiled \
          at first use and takes a few minutes once",
@@ -60,17 +59,14 @@ fn build(hidden: &[String]) -> Result<PathBuf> {
         .args(["build", "--locked", "--package", PACKAGE])
         .arg("--message-format=json-render-diagnostics");
     let messages = process::capture(&line, Path::new(TOOL), |cargo| {
-        let cargo = process::without_cargo_variables(cargo);
-        without(without(cargo, hidden), &variables_of_aws())
+        variables_of_aws().fold(cargo, |cargo, name| cargo.env_remove(name))
     })?;
     process::executable(&messages, PACKAGE).context("cargo named no binary of parameter-store")
 }
 
-fn variables_of_aws() -> Vec<String> {
-    std::env::vars_os()
-        .filter_map(|(name, _)| name.into_string().ok())
-        .filter(|name| name.starts_with("AWS_"))
-        .collect()
+fn variables_of_aws() -> impl Iterator<Item = OsString> {
+    let names = std::env::vars_os().map(|(name, _)| name);
+    names.filter(|name| name.as_encoded_bytes().starts_with(b"AWS_"))
 }
 
 /// A digest of everything that the program is made of, and of nothing that only

@@ -8,13 +8,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use duct::Expression;
 use serde::Deserialize;
 
-use crate::error::Kind;
+use crate::error::{Fault, Kind};
 use crate::oci::Host;
 use crate::parameters::Parameters;
 use crate::process::{self, CommandLine};
@@ -87,11 +86,7 @@ pub(super) fn find(host: &Host, parameters: &Parameters, limit: Duration) -> Res
         return Ok(None);
     };
     let configuration = read_configuration(&path)?;
-    let helpers = Helpers {
-        parameters,
-        limit: limit.min(HELPER_LIMIT),
-    };
-    from_configuration(host, &configuration, &helpers)
+    from_configuration(host, &configuration, limit.min(HELPER_LIMIT))
         .with_context(|| format!("looking up {host} in {}", path.display()))
 }
 
@@ -100,12 +95,7 @@ fn from_parameters(host: &Host, parameters: &Parameters) -> Result<Option<Login>
         return Ok(None);
     };
     let account_of = parameters.require("DOCKER_REPO")?;
-    let named = host_of(account_of.expose()).with_context(|| {
-        Kind::Configuration.because(format!(
-            "the parameter DOCKER_REPO is {account_of}, which names no registry"
-        ))
-    })?;
-    if named != *host {
+    if parameters.read("DOCKER_REPO", &account_of, host_of)? != *host {
         return Ok(None);
     }
     let password = parameters.require("DOCKER_PASSWORD")?;
@@ -116,12 +106,13 @@ fn from_parameters(host: &Host, parameters: &Parameters) -> Result<Option<Login>
 }
 
 /// The host in what `docker login` takes: a host, or a URL with a path behind it.
-fn host_of(server: &str) -> Result<Host> {
+fn host_of(server: &str) -> Result<Host, Fault> {
     let server = server
         .trim_start_matches("https://")
         .trim_start_matches("http://");
     let host = server.split('/').next().unwrap_or_default();
-    host.parse().map_err(|why| anyhow!("{host:?}: {why}"))
+    host.parse()
+        .map_err(|why| Kind::Configuration.because(format!("{host:?} names no registry: {why}")))
 }
 
 fn configuration_path() -> Option<PathBuf> {
@@ -158,7 +149,7 @@ fn read_configuration(path: &Path) -> Result<DockerConfiguration> {
 fn from_configuration(
     host: &Host,
     configuration: &DockerConfiguration,
-    helpers: &Helpers<'_>,
+    helper_limit: Duration,
 ) -> Result<Option<Login>> {
     let own = |key: &str| host_of(key).is_ok_and(|named| named == *host);
     let helpers_of_hosts = configuration.cred_helpers.iter().flatten();
@@ -169,7 +160,7 @@ fn from_configuration(
     // An empty name is Docker's word for the file itself.
     let helper = helper.or(configuration.creds_store.as_ref());
     if let Some(helper) = helper.filter(|helper| !helper.is_empty()) {
-        let asked = helpers.ask(helper, host)?;
+        let asked = ask_helper(helper, host, helper_limit)?;
         if asked.is_some() {
             return Ok(asked);
         }
@@ -208,49 +199,28 @@ fn decode_pair(encoded: &str) -> Result<(String, String)> {
     Ok((user.to_owned(), password.trim_matches('\0').to_owned()))
 }
 
-/// Asks credential helpers.
-struct Helpers<'a> {
-    parameters: &'a Parameters,
-    limit: Duration,
-}
-
-impl Helpers<'_> {
-    /// Asks `docker-credential-{helper}` (docker-credential-helpers, "get").
-    fn ask(&self, helper: &str, host: &Host) -> Result<Option<Login>> {
-        let line = CommandLine::new(format!("docker-credential-{helper}")).arg("get");
-        let server = if host.is_docker_hub() {
-            DOCKER_HUB_KEY.to_owned()
-        } else {
-            host.to_string()
-        };
-        let output = process::converse(&line, server.as_bytes(), self.limit, |child| {
-            self.without_secrets(child)
-        })?;
-        if output.status.success() {
-            return parse_answer(&line, &output.stdout).map(Some);
-        }
-        let said = String::from_utf8_lossy(&output.stdout);
-        if said.contains("credentials not found") {
-            return Ok(None);
-        }
-        let fault = format!("`{line}` failed for {host}: {}", said.trim());
-        Err(Kind::Denied
-            .because(fault)
-            .hint(format!("try it by hand: echo {server} | {line}"))
-            .into())
+/// Asks `docker-credential-{helper}` (docker-credential-helpers, "get"), which has
+/// `limit` to answer.
+fn ask_helper(helper: &str, host: &Host, limit: Duration) -> Result<Option<Login>> {
+    let line = CommandLine::new(format!("docker-credential-{helper}")).arg("get");
+    let server = if host.is_docker_hub() {
+        DOCKER_HUB_KEY.to_owned()
+    } else {
+        host.to_string()
+    };
+    let output = process::converse(&line, server.as_bytes(), limit)?;
+    if output.status.success() {
+        return parse_answer(&line, &output.stdout).map(Some);
     }
-
-    /// A helper needs the account of its own cloud, but no secret of this project.
-    fn without_secrets(&self, child: Expression) -> Expression {
-        let names = env::vars_os().map(|(name, _)| name);
-        names
-            .filter(|name| {
-                self.parameters
-                    .catalogue()
-                    .is_secret(&name.to_string_lossy())
-            })
-            .fold(child, |child, name| child.env_remove(name))
+    let said = String::from_utf8_lossy(&output.stdout);
+    if said.contains("credentials not found") {
+        return Ok(None);
     }
+    let fault = format!("`{line}` failed for {host}: {}", said.trim());
+    Err(Kind::Denied
+        .because(fault)
+        .hint(format!("try it by hand: echo {server} | {line}"))
+        .into())
 }
 
 fn parse_answer(line: &CommandLine, bytes: &[u8]) -> Result<Login> {

@@ -19,8 +19,6 @@ pub(super) enum Failure {
         why: String,
         /// How long the registry asks to wait.
         after: Option<Duration>,
-        /// Whether the request may have had its effect although no answer says so.
-        unsettled: bool,
     },
     /// It will not get better.
     Final(anyhow::Error),
@@ -31,7 +29,6 @@ impl Failure {
         Self::Again {
             why: why.to_string(),
             after: None,
-            unsettled: true,
         }
     }
 }
@@ -99,11 +96,7 @@ pub(super) fn of_status(status: StatusCode, headers: &HeaderMap, body: &[u8]) ->
     if status == StatusCode::TOO_MANY_REQUESTS && is_quota(headers, body) {
         return quota_used_up(&why, headers, after).into();
     }
-    Failure::Again {
-        why,
-        after,
-        unsettled: status != StatusCode::TOO_MANY_REQUESTS,
-    }
+    Failure::Again { why, after }
 }
 
 /// A quota does not come back within a command: it ends at once and says when.
@@ -254,13 +247,7 @@ mod tests {
             &headers(&[("ratelimit-remaining", "9")]),
             b"slow down",
         );
-        assert!(matches!(
-            busy,
-            Failure::Again {
-                unsettled: false,
-                ..
-            }
-        ));
+        assert!(matches!(busy, Failure::Again { .. }));
     }
 
     #[test]

@@ -90,7 +90,7 @@ impl Session {
             let (why, after) = match step() {
                 Ok(value) => return Ok(value),
                 Err(Failure::Final(error)) => return Err(error.context(what.to_string())),
-                Err(Failure::Again { why, after, .. }) => (why, after),
+                Err(Failure::Again { why, after }) => (why, after),
             };
             // A registry that asks for no wait at all would be asked without end.
             let wait = after.map_or_else(|| jittered(backoff), |after| after.max(FIRST_WAIT));

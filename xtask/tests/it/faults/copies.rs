@@ -5,6 +5,7 @@ use tempfile::TempDir;
 use xtask::oci::{Digest, Manifest};
 use xtask::registry::{Layout, Repository as _};
 
+use super::STOCK;
 use crate::support::image::{Image, layout, write_index};
 use crate::support::scripted::{Fault, Matching, Scripted, State, When};
 use crate::support::{Ran, Sandbox};
@@ -190,6 +191,29 @@ pub(super) fn layer(image: &Manifest) -> String {
         panic!("an image");
     };
     format!("/blobs/{}", blobs[1].digest)
+}
+
+#[test]
+fn a_tag_that_comes_to_be_while_blobs_are_copied_is_a_race() {
+    fn somebody_releases(state: &mut State) {
+        let others = state.repository("app").clone();
+        let released = state.repository("released");
+        released.manifests.extend(others.manifests);
+        released.tags.insert(TAG.into(), STOCK.foreign);
+    }
+    let mut stock = Stock::new();
+    let image = stock.image("image");
+    let (source, mut state) = (Scripted::start(stock.state), STOCK.state());
+    state.account = None;
+    let target = Scripted::start(state);
+    let upload = Matching::new("POST", "/v2/released/blobs/uploads/");
+    target.script(upload, When::Only(1), Fault::Meanwhile(somebody_releases));
+    let ran = promote(&source, &target, image.digest(), "60");
+    ran.fails(8, &[&STOCK.foreign.to_string(), "somebody else"]);
+    assert_eq!(
+        target.with(|state| state.tag("released", TAG)),
+        Some(STOCK.foreign)
+    );
 }
 
 #[test]

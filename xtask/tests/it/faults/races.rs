@@ -108,6 +108,26 @@ fn a_tag_that_moves_after_it_was_expected_is_a_race() {
     assert_eq!(production(&registry), Some(STOCK.foreign));
 }
 
+#[test]
+fn a_tag_that_moves_while_a_promotion_waits_is_not_overwritten() {
+    let mut state = STOCK.state();
+    state.point("app", TAG, STOCK.old);
+    let registry = Scripted::start(state);
+    let busy = Fault::Answer(Answer::status(429).header("retry-after", "1"));
+    registry.script(request("PUT", TAG), When::Only(1), busy);
+    // After the challenge and two looks this is the one that follows the wait.
+    let moves = Fault::SomebodyMoves(TAG, STOCK.foreign);
+    registry.script(request("HEAD", TAG), When::Only(4), moves);
+    let ran = promote(&sandbox(&registry), STOCK.new, &[]);
+    ran.fails(8, &[&STOCK.foreign.to_string(), &STOCK.new.to_string()]);
+    assert_eq!(production(&registry), Some(STOCK.foreign));
+    let puts = registry.asked();
+    let puts = puts
+        .iter()
+        .filter(|line| line.starts_with("PUT") && line.ends_with(TAG));
+    assert_eq!(puts.count(), 1);
+}
+
 /// What Amazon ECR answers where the tag is there and the repository immutable.
 fn immutable() -> [Answer; 2] {
     let message = "The image tag '1.0.RELEASE' already exists in the 'app' repository and cannot be overwritten because the repository is immutable.";

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::{PASSWORD, STOCK, USER, sandbox};
@@ -112,22 +112,25 @@ fn the_password_goes_to_the_registrys_own_realm_or_to_one_that_the_user_names() 
 /// its parameters. The password stays in the environment, for nobody.
 fn with_helper(registry: &Scripted, script: &str) -> Sandbox {
     let mut sandbox = Sandbox::new().with("BACKEND_IMAGE_REPO_NAME", registry.repository("app"));
-    let path = sandbox.path("bin/docker-credential-test");
-    sandbox.write(
-        "bin/docker-credential-test",
-        format!("#!/bin/sh\n{script}\n"),
-    );
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
     sandbox.write(
         "home/.docker/config.json",
         format!(r#"{{"credHelpers":{{"{}":"test"}}}}"#, registry.host()),
     );
-    let path = std::env::var("PATH").unwrap();
-    let bin = sandbox.path("bin").display().to_string();
-    sandbox.set("PATH", format!("{bin}:{path}"));
+    add_program(&mut sandbox, "docker-credential-test", script);
     sandbox.set("DOCKER_PASSWORD", "canary-of-another-registry");
     sandbox.set("BACKEND_DATABASE_URL_PRODUCTION", "canary-database");
     sandbox
+}
+
+/// Puts a program in front of the sandbox's `PATH`.
+fn add_program(sandbox: &mut Sandbox, name: &str, script: &str) {
+    let path = format!("bin/{name}");
+    sandbox.write(&path, format!("#!/bin/sh\n{script}\n"));
+    let permissions = fs::Permissions::from_mode(0o755);
+    fs::set_permissions(sandbox.path(&path), permissions).unwrap();
+    let path = std::env::var("PATH").unwrap();
+    let bin = sandbox.path("bin").display().to_string();
+    sandbox.set("PATH", format!("{bin}:{path}"));
 }
 
 #[test]
@@ -153,13 +156,71 @@ fn a_helper_sees_no_secret_that_it_does_not_need() {
     let registry = Scripted::start(STOCK.state());
     let script =
         format!(r#"env > "$HOME/seen"; echo '{{"Username":"{USER}","Secret":"{PASSWORD}"}}'"#);
-    let sandbox = with_helper(&registry, &script);
+    let mut sandbox = with_helper(&registry, &script);
     sandbox.write("home/seen", "");
+    let listed = "[API_TOKEN]\ndescription = \"token\"\n\n[DOCKER_USER]\n";
+    sandbox.edit("build/parameters.toml", "[DOCKER_USER]\n", listed);
+    for name in ["API_TOKEN", "BACKEND_FOR_FRONTEND_CLIENT_SECRET"] {
+        sandbox.set(name, "canary-of-the-project");
+    }
+    sandbox.set("CLOUD_SESSION_TOKEN", "of-the-helper");
     let ran = promote(&sandbox);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     let seen = sandbox.read("home/seen");
-    assert!(seen.contains("HOME=") && !seen.contains("canary"), "{seen}");
+    assert!(seen.contains("CLOUD_SESSION_TOKEN=of-the-helper"), "{seen}");
+    assert!(!seen.contains("canary"), "{seen}");
     assert!(!format!("{ran:?}").contains("canary"));
+}
+
+#[test]
+fn what_turns_the_terminals_echo_off_sees_no_secret() {
+    let mut sandbox = Sandbox::new().with("DOCKER_PASSWORD", "canary");
+    add_program(
+        &mut sandbox,
+        "stty",
+        r#"echo "$1" >> "$HOME/seen"; env >> "$HOME/seen""#,
+    );
+    sandbox.write("home/seen", "");
+    let put = sandbox.command(["params", "put", "DOCKER_USER"]);
+    let line = format!("{} params put DOCKER_USER", put.get_program().display());
+    // Gives the tool a terminal, on which it asks for the value.
+    let mut terminal = Command::new("script");
+    terminal.args(["--quiet", "--return", "--command", &line, "/dev/null"]);
+    terminal.env_clear().current_dir(sandbox.root());
+    let variables = put.get_envs();
+    terminal.envs(variables.filter_map(|(name, value)| Some((name, value?))));
+    let output = terminal.stdin(Stdio::null()).output().unwrap();
+    let ran = Ran::from(output);
+    assert_eq!(ran.code, Some(4), "{ran:?}");
+    assert!(
+        ran.stdout
+            .contains("DOCKER_USER (from standard input) is empty"),
+        "{ran:?}"
+    );
+    let seen = sandbox.read("home/seen");
+    assert!(
+        seen.starts_with("-echo\n") && seen.contains("\necho\n"),
+        "{seen}"
+    );
+    assert!(seen.contains("HOME=") && !seen.contains("canary"), "{seen}");
+}
+
+#[test]
+fn a_malformed_secret_is_not_quoted_on_the_way_to_a_registry() {
+    let registry = Scripted::start(STOCK.state());
+    let sandbox = sandbox(&registry).with("DOCKER_REPO", "https://canary 2/v1/");
+    let entry = "[DOCKER_REPO]\n";
+    sandbox.edit(
+        "build/parameters.toml",
+        entry,
+        &format!("{entry}secret = true\n"),
+    );
+    let ran = promote(&sandbox);
+    ran.fails(
+        4,
+        &["the parameter DOCKER_REPO (from the environment) is malformed; it is a secret"],
+    );
+    assert!(!format!("{ran:?}").contains("canary"), "{ran:?}");
 }
 
 #[test]

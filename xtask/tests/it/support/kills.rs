@@ -1,5 +1,6 @@
 //! Commands that are killed at random moments.
 
+use std::fmt;
 use std::fs;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
@@ -11,7 +12,7 @@ use xtask::oci::Digest;
 
 use super::{Sandbox, tell};
 
-/// How often a promotion is killed in one place.
+/// How often a promotion is killed in one place, at least.
 const KILLS: usize = 100;
 
 /// Promotes backend to one digest and the other in turns, kills that at random
@@ -22,74 +23,117 @@ pub(crate) fn kill_promotions(
     digests: [String; 2],
     tag: impl Fn() -> Option<String>,
 ) {
-    let mut random = Random::new();
-    let seed = random.0;
     let promote = |digest: &str| sandbox.ok(["promote", "backend", "--digest", digest]);
     promote(&digests[0]);
-    let since = Instant::now();
-    promote(&digests[1]);
-    let usual = since.elapsed();
-    let (mut kills, mut moved) = (0, 0);
+    let mut kills = Kills::within(|| drop(promote(&digests[1])));
     for round in 0.. {
         let before = tag();
         let digest = &digests[round % 2];
         let arguments = ["promote", "backend", "--digest", digest];
-        let killed = kill(sandbox, &arguments, random.below(usual));
+        let killed = kills.kill(sandbox, &arguments);
         let after = tag();
-        let told = format!("seed {seed}, round {round}: {before:?}, {after:?}");
+        let told = format!("{kills}, round {round}: {before:?}, {after:?}");
         assert!(after == before || after.as_ref() == Some(digest), "{told}");
         assert_whole(&sandbox.path("target"));
         promote(digest);
         assert_eq!(tag().as_ref(), Some(digest), "{told}");
-        kills += usize::from(killed);
-        moved += usize::from(killed && after != before);
-        if kills == KILLS {
+        if killed && kills.were_enough_with(after != before) {
             break;
         }
     }
-    tell(format_args!(
-        "kills: {kills} of promotions in {place}, {moved} after the tag had moved (seed {seed})"
-    ));
+    tell(format_args!("promotions in {place}: {kills}"));
 }
 
 /// Rolls backend back and forth, kills that at random moments, and looks at what is
 /// left: `tags` is what production and the tag that keeps point at. They change
 /// places, or nothing happens.
 pub(crate) fn kill_rollbacks(sandbox: &Sandbox, tags: impl Fn() -> [Option<Digest>; 2]) {
-    let mut random = Random::new();
-    let seed = random.0;
-    let since = Instant::now();
-    sandbox.ok(["rollback", "backend"]);
-    let usual = since.elapsed();
-    let (mut kills, mut moved) = (0, 0);
-    while kills < KILLS {
+    let mut kills = Kills::within(|| drop(sandbox.ok(["rollback", "backend"])));
+    loop {
         let before = tags();
-        let killed = kill(sandbox, &["rollback", "backend"], random.below(usual));
+        let killed = kills.kill(sandbox, &["rollback", "backend"]);
         let after = tags();
-        let told = format!("seed {seed}, kill {kills}: {before:?}, {after:?}");
+        let told = format!("{kills}: {before:?}, {after:?}");
         let [production, kept] = before;
         assert!(
             [[production, kept], [kept, production]].contains(&after),
             "{told}"
         );
         assert_whole(&sandbox.path("target"));
-        kills += usize::from(killed);
-        moved += usize::from(killed && after != before);
+        if killed && kills.were_enough_with(after != before) {
+            break;
+        }
     }
-    tell(format_args!(
-        "kills: {kills} of rollbacks, {moved} after the tags had moved (seed {seed})"
-    ));
+    tell(format_args!("rollbacks: {kills}"));
     sandbox.ok(["rollback", "backend"]);
 }
 
-/// Whether the command was still running at that moment.
-fn kill(sandbox: &Sandbox, arguments: &[&str], moment: Duration) -> bool {
-    let mut command = sandbox.command(arguments);
-    let silent = command.stdout(Stdio::null()).stderr(Stdio::null());
-    let mut child = silent.spawn().unwrap();
-    std::thread::sleep(moment);
-    child.kill().unwrap();
-    child.wait().unwrap().signal() == Some(9)
+/// Kills at random moments within a whole run.
+struct Kills {
+    random: Random,
+    seed: u64,
+    usual: Duration,
+    before: usize,
+    after: usize,
+}
+
+impl Kills {
+    fn within(run: impl FnOnce()) -> Self {
+        let random = Random::new();
+        let since = Instant::now();
+        run();
+        Self {
+            seed: random.0,
+            random,
+            usual: since.elapsed(),
+            before: 0,
+            after: 0,
+        }
+    }
+
+    /// Whether the command was still running at that moment.
+    fn kill(&mut self, sandbox: &Sandbox, arguments: &[&str]) -> bool {
+        let mut command = sandbox.command(arguments);
+        let silent = command.stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = silent.spawn().unwrap();
+        std::thread::sleep(self.random.below(self.usual));
+        child.kill().unwrap();
+        let killed = child.wait().unwrap().signal() == Some(9);
+        // However busy the machine becomes, every sixth run or so ends by itself, and
+        // the moments reach from its beginning to its end.
+        self.usual = self.usual.mul_f64(if killed { 1.02 } else { 0.9 });
+        killed
+    }
+
+    /// Counts a kill. There were enough when some fell on either side of the move: a
+    /// fault on a side that none fell on would stay unseen.
+    fn were_enough_with(&mut self, moved: bool) -> bool {
+        let side = if moved {
+            &mut self.after
+        } else {
+            &mut self.before
+        };
+        *side += 1;
+        let all = self.before + self.after;
+        let on_both_sides = self.before > 0 && self.after > 0;
+        assert!(on_both_sides || all < 10 * KILLS, "{self}");
+        on_both_sides && all >= KILLS
+    }
+}
+
+impl fmt::Display for Kills {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            seed,
+            before,
+            after,
+            ..
+        } = self;
+        write!(
+            formatter,
+            "{before} kills before the move, {after} after it (seed {seed})"
+        )
+    }
 }
 
 /// Asserts that every blob has its digest and every JSON file is whole. What a

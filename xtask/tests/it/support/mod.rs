@@ -1,14 +1,15 @@
 //! What the tests share: workspaces of their own, images, and servers.
 
-pub(crate) mod breaking;
 pub(crate) mod image;
 pub(crate) mod kills;
 pub(crate) mod many;
+pub(crate) mod matrix;
 pub(crate) mod parameter_store;
 pub(crate) mod registry;
 pub(crate) mod scripted;
+pub(crate) mod signer;
+pub(crate) mod stock;
 pub(crate) mod tiny;
-pub(crate) mod token_server;
 
 use std::ffi::OsStr;
 use std::fs;

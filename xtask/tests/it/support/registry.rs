@@ -1,10 +1,18 @@
 //! Debian's `docker-registry`, a process per test.
 
+mod files;
+
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
+use xtask::oci::Digest;
+
+use self::files::Files;
+use super::scripted::Shelf;
+use super::signer;
 
 /// A registry on a free port of this machine, with a folder of its own.
 pub(crate) struct Registry {
@@ -16,7 +24,7 @@ pub(crate) struct Registry {
 impl Registry {
     /// A registry that asks nobody who they are.
     pub(crate) fn open() -> Self {
-        Self::start("")
+        Self::start_in(tempfile::tempdir().unwrap(), "")
     }
 
     /// A registry for the user `tester` with this password.
@@ -37,23 +45,41 @@ impl Registry {
         )
     }
 
-    /// A registry with more in its configuration. It is up when it says where it listens.
-    pub(crate) fn start(configuration: &str) -> Self {
-        Self::start_in(tempfile::tempdir().unwrap(), configuration)
+    /// A registry for whoever has a token, which the server at `realm` gives, and
+    /// what it has from the beginning.
+    pub(crate) fn with_tokens(realm: &str, content: &BTreeMap<String, Shelf>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let certificate = folder.path().join("certificate.pem");
+        fs::write(&certificate, signer::certificate()).unwrap();
+        let files = Files::in_folder(folder.path());
+        for (repository, shelf) in content {
+            files.fill(repository, shelf);
+        }
+        Self::start_in(
+            folder,
+            &format!(
+                "auth: {{ token: {{ realm: 'http://{realm}/token', service: {}, issuer: {}, rootcertbundle: {} }} }}\n",
+                signer::SERVICE,
+                signer::ISSUER,
+                certificate.display()
+            ),
+        )
     }
 
+    /// A registry with more in its configuration. It is up when it says where it listens.
     fn start_in(folder: TempDir, configuration: &str) -> Self {
         let path = folder.path().join("config.yml");
-        let data = folder.path().join("data");
         let text = format!(
             "version: 0.1\nlog: {{ level: info }}\nstorage: {{ filesystem: {{ rootdirectory: {} }}, delete: {{ enabled: true }} }}\nhttp: {{ addr: '127.0.0.1:0' }}\n{configuration}",
-            data.display()
+            folder.path().join(files::STORAGE).display()
         );
         fs::write(&path, text).unwrap();
         let log = File::create(folder.path().join("access.log")).unwrap();
         let mut process = Command::new("docker-registry")
             .arg("serve")
             .arg(&path)
+            // Most live for a few requests, and took half their time to collect garbage.
+            .envs([("GOGC", "off"), ("GOMEMLIMIT", "64MiB")])
             .stdout(log)
             .stderr(Stdio::piped())
             .spawn()
@@ -92,16 +118,16 @@ impl Registry {
 
     /// What a tag points at, as the registry's own files have it.
     pub(crate) fn tag(&self, repository: &str, tag: &str) -> Option<String> {
-        let path = format!(
-            "data/docker/registry/v2/repositories/{repository}/_manifests/tags/{tag}/current/link"
-        );
-        let path = self.folder.path().join(path);
-        // The registry empties the file before it writes it.
-        let reads = std::iter::repeat_with(|| fs::read_to_string(&path).ok());
-        reads
-            .into_iter()
-            .find(|text| text.as_deref() != Some(""))
-            .flatten()
+        self.files().tag(repository, tag)
+    }
+
+    /// Lets a tag point at a manifest, while nobody asks for it.
+    pub(crate) fn point(&self, repository: &str, tag: &str, digest: Digest) {
+        self.files().point(repository, tag, digest);
+    }
+
+    fn files(&self) -> Files {
+        Files::in_folder(self.folder.path())
     }
 
     /// The requests that it has answered, as `METHOD /path`.

@@ -1,22 +1,25 @@
 //! A registry that does what a test tells it to: it keeps state as a registry
 //! does, judges every request by the distribution specification, and answers
-//! chosen requests in all the ways in which networks and servers fail.
+//! chosen requests in all the ways in which networks and servers fail. A real
+//! registry can stand behind it: then that keeps the state.
 
+mod fault;
 mod http;
 mod rules;
 mod state;
 
-use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::{Duration, SystemTime};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-pub(crate) use self::http::{Answer, Request};
-pub(crate) use self::state::State;
 use xtask::oci::Digest;
 
-/// How long a dripping answer waits between two bytes.
-const DRIP: Duration = Duration::from_millis(250);
+pub(crate) use self::fault::Fault;
+pub(crate) use self::http::Answer;
+use self::http::Request;
+use self::rules::Endpoint;
+pub(crate) use self::state::{Shelf, State};
+use super::registry::Registry;
 
 /// Requests of one kind.
 #[derive(Debug, Clone)]
@@ -37,58 +40,13 @@ impl Matching {
         }
     }
 
-    pub(crate) fn holds(&self, request: &Request) -> bool {
+    fn holds(&self, request: &Request) -> bool {
         request.method == self.method
             && request.path.ends_with(&self.path)
             && self.query.is_none_or(|part| {
                 request.query.contains(part) && request.query.is_empty() == part.is_empty()
             })
     }
-}
-
-/// What goes wrong.
-#[derive(Debug, Clone)]
-pub(crate) enum Fault {
-    /// The connection ends before the request was looked at.
-    Close,
-    /// The same, with a reset.
-    Reset,
-    /// The connection ends in the middle of the answer's header.
-    CutHeader,
-    /// The connection ends in the middle of the answer's body.
-    CutBody,
-    /// The header promises fewer bytes than come.
-    ShortLength,
-    /// This answer instead of the registry's; the request has no effect.
-    Answer(Answer),
-    /// The same with `Retry-After`, as a date so far from now.
-    RetryDate(u16, Duration),
-    /// The effect, but this answer.
-    AnswerAfterEffect(Answer),
-    /// One byte after the other, slowly.
-    Drip,
-    /// Nothing at all.
-    Silence,
-    /// The effect, but no answer.
-    LostAnswer,
-    /// Other bytes than those with the digest.
-    OtherBytes,
-    /// The effect, but another digest in the answer.
-    OtherDigest,
-    /// Somebody else moves the production tag just before.
-    SomebodyMoves(&'static str, Digest),
-    /// Somebody else changes what is there, just before.
-    Meanwhile(fn(&mut State)),
-    /// The token is not known any more.
-    Unauthorized,
-    /// An answer without an end.
-    EndlessHeader,
-    /// Nothing but answers that another one is to follow.
-    EndlessContinue,
-    /// The same answer, in other bytes, after which the connection ends.
-    Rewritten(fn(&[u8]) -> Vec<u8>),
-    /// This answer before the body was read, after which the connection ends.
-    Early(Answer),
 }
 
 /// Which of the matching requests meet the fault, counted from 1.
@@ -99,7 +57,7 @@ pub(crate) enum When {
 }
 
 impl When {
-    pub(crate) fn includes(self, number: usize) -> bool {
+    fn includes(self, number: usize) -> bool {
         match self {
             Self::Only(only) => number == only,
             Self::From(first) => number >= first,
@@ -117,6 +75,8 @@ struct Script {
 #[derive(Default)]
 struct Shared {
     state: State,
+    /// What has the content instead of the state.
+    registry: Option<Registry>,
     scripts: Vec<Script>,
     latency: Duration,
     now_at_once: usize,
@@ -131,11 +91,26 @@ pub(crate) struct Scripted {
 
 impl Scripted {
     /// A registry with that content.
-    pub(crate) fn start(mut state: State) -> Self {
+    pub(crate) fn start(state: State) -> Self {
+        Self::start_as(state, |_| None)
+    }
+
+    /// A real registry with that content, and with this in front of it, which gives
+    /// the tokens and lets requests meet their faults.
+    pub(crate) fn before_registry(state: State) -> Self {
+        Self::start_as(state, |state| {
+            state.signs = true;
+            let content = std::mem::take(&mut state.repositories);
+            Some(Registry::with_tokens(&state.host, &content))
+        })
+    }
+
+    fn start_as(mut state: State, behind: impl Fn(&mut State) -> Option<Registry>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         state.host = format!("127.0.0.1:{port}");
         let shared = Arc::new(Mutex::new(Shared {
+            registry: behind(&mut state),
             state,
             ..Shared::default()
         }));
@@ -170,6 +145,11 @@ impl Scripted {
         });
     }
 
+    /// Lets no request meet a fault any more.
+    pub(crate) fn heal(&self) {
+        self.lock().scripts.clear();
+    }
+
     /// Lets every request take that long.
     pub(crate) fn delay(&self, latency: Duration) {
         self.lock().latency = latency;
@@ -178,6 +158,11 @@ impl Scripted {
     /// Looks at the content, or changes it.
     pub(crate) fn with<T>(&self, look: impl FnOnce(&mut State) -> T) -> T {
         look(&mut self.lock().state)
+    }
+
+    /// What a tag points at, whatever has the content.
+    pub(crate) fn tag(&self, repository: &str, tag: &str) -> Option<Digest> {
+        self.lock().tag(repository, tag)
     }
 
     /// What was asked so far, as `METHOD path?query`.
@@ -195,6 +180,49 @@ impl Scripted {
     }
 }
 
+impl Drop for Scripted {
+    fn drop(&mut self) {
+        // The threads that serve stay, and the registry ends without them.
+        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.registry = None;
+    }
+}
+
+impl Shared {
+    /// The answer where nothing goes wrong.
+    fn answer(&mut self, request: &Request) -> Answer {
+        let endpoint = match self.state.check(request) {
+            Ok(endpoint) => endpoint,
+            Err(answer) => return answer,
+        };
+        match &self.registry {
+            Some(registry) if endpoint != Endpoint::Token => {
+                let mut request = request.clone();
+                if matches!(endpoint, Endpoint::BeginUpload(_)) && !self.state.mounts {
+                    // What a registry does not know, it passes over.
+                    request.query.clear();
+                }
+                request.forward(&registry.host())
+            }
+            _ => self.state.answer(endpoint, request),
+        }
+    }
+
+    fn tag(&self, repository: &str, tag: &str) -> Option<Digest> {
+        match &self.registry {
+            Some(registry) => Some(registry.tag(repository, tag)?.parse().unwrap()),
+            None => self.state.tag(repository, tag),
+        }
+    }
+
+    fn point(&mut self, repository: &str, tag: &str, digest: Digest) {
+        match &self.registry {
+            Some(registry) => registry.point(repository, tag, digest),
+            None => self.state.point(repository, tag, digest),
+        }
+    }
+}
+
 /// Serves one connection until it ends.
 fn serve(mut stream: TcpStream, shared: &Mutex<Shared>) {
     stream.set_nodelay(true).unwrap();
@@ -206,7 +234,7 @@ fn serve(mut stream: TcpStream, shared: &Mutex<Shared>) {
             return;
         }
         if let Some(Fault::Early(answer)) = &fault {
-            request.read_head(&mut stream, head);
+            Request::skip_head(&mut stream, head);
             let _ = answer.send(&mut stream, &request);
             return;
         }
@@ -217,19 +245,19 @@ fn serve(mut stream: TcpStream, shared: &Mutex<Shared>) {
         // Whoever has the answer may ask again.
         drop(counted);
         let ended = match fault {
-            None => shared
-                .lock()
-                .unwrap()
-                .state
-                .answer(&request)
-                .send(&mut stream, &request),
-            Some(fault) => meet(&mut stream, &request, shared, fault),
+            None => answer(shared, &request).send(&mut stream, &request),
+            Some(fault) => fault::meet(&mut stream, &request, shared, fault),
         };
         if ended.is_err() {
             let _ = stream.shutdown(Shutdown::Both);
             return;
         }
     }
+}
+
+/// The answer where nothing goes wrong.
+fn answer(shared: &Mutex<Shared>, request: &Request) -> Answer {
+    shared.lock().unwrap().answer(request)
 }
 
 /// A request that waits for its answer.
@@ -256,104 +284,4 @@ fn note(shared: &Mutex<Shared>, request: &Request) -> (Option<Fault>, Duration) 
         }
     }
     (found, shared.latency)
-}
-
-/// An answer after which the connection cannot be used any more.
-struct Ended;
-
-impl From<std::io::Error> for Ended {
-    fn from(_: std::io::Error) -> Self {
-        Self
-    }
-}
-
-fn meet(
-    stream: &mut TcpStream,
-    request: &Request,
-    shared: &Mutex<Shared>,
-    fault: Fault,
-) -> Result<(), Ended> {
-    let effect = || shared.lock().unwrap().state.answer(request);
-    match fault {
-        Fault::Close | Fault::Reset => Err(Ended),
-        Fault::Answer(answer) => answer.send(stream, request),
-        Fault::RetryDate(status, wait) => {
-            let date = httpdate::fmt_http_date(SystemTime::now() + wait);
-            Answer::status(status)
-                .header("retry-after", &date)
-                .send(stream, request)
-        }
-        Fault::AnswerAfterEffect(answer) => {
-            effect();
-            answer.send(stream, request)
-        }
-        Fault::LostAnswer => {
-            effect();
-            Err(Ended)
-        }
-        Fault::SomebodyMoves(tag, digest) => {
-            shared.lock().unwrap().state.point("app", tag, digest);
-            effect().send(stream, request)
-        }
-        Fault::Meanwhile(change) => {
-            change(&mut shared.lock().unwrap().state);
-            effect().send(stream, request)
-        }
-        Fault::Unauthorized => shared
-            .lock()
-            .unwrap()
-            .state
-            .challenge()
-            .send(stream, request),
-        Fault::OtherBytes => {
-            let mut answer = effect();
-            // Still a manifest: only its digest tells.
-            answer.body.push(b' ');
-            answer.send(stream, request)
-        }
-        Fault::OtherDigest => {
-            let other = Digest::of(b"something else").to_string();
-            effect()
-                .header("docker-content-digest", &other)
-                .send(stream, request)
-        }
-        broken => {
-            let bytes = effect().bytes(request);
-            send_broken(stream, &bytes, &broken)
-        }
-    }
-}
-
-/// Answers that never become whole.
-fn send_broken(stream: &mut TcpStream, bytes: &[u8], fault: &Fault) -> Result<(), Ended> {
-    let head = bytes.windows(4).position(|end| end == b"\r\n\r\n").unwrap() + 4;
-    match fault {
-        Fault::CutHeader => stream.write_all(&bytes[..head / 2])?,
-        Fault::CutBody => stream.write_all(&bytes[..head + (bytes.len() - head) / 2])?,
-        Fault::ShortLength => {
-            let text = String::from_utf8(bytes[..head].to_vec()).unwrap();
-            let short = (bytes.len() - head) / 2;
-            let whole = format!("content-length: {}\r\n", bytes.len() - head);
-            let text = text.replace(&whole, &format!("content-length: {short}\r\n"));
-            stream.write_all(text.as_bytes())?;
-            stream.write_all(&bytes[head..])?;
-        }
-        Fault::Drip => {
-            for byte in bytes {
-                stream.write_all(&[*byte])?;
-                std::thread::sleep(DRIP);
-            }
-        }
-        Fault::EndlessContinue => loop {
-            stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
-        },
-        Fault::Rewritten(write) => stream.write_all(&write(bytes))?,
-        Fault::EndlessHeader => loop {
-            stream.write_all(b"HTTP/1.1 200 OK\r\nx-more: and more\r\n")?;
-            stream.write_all(&b"x-more: and more\r\n".repeat(64))?;
-        },
-        // Until the client has had enough.
-        _ => while stream.read(&mut [0; 64]).is_ok_and(|count| count > 0) {},
-    }
-    Err(Ended)
 }

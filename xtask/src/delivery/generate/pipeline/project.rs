@@ -2,83 +2,64 @@
 
 use super::{fill, logical_id};
 use crate::delivery::generate::buildspec;
-use crate::delivery::model::{Action, Step};
+use crate::delivery::model::{Action, Job};
+use crate::image::AwsProcessor;
 use crate::parameters::pages_parameter;
 use crate::workspace::{Environment, Workspace};
 
 const PROJECT: &str = include_str!("project.yaml");
 const PARAMETER: &str = include_str!("parameter.yaml");
 
-/// The project of a step, where CodeBuild does it.
-pub(super) fn of_step(workspace: &Workspace, step: Step<'_>) -> Option<String> {
-    let parameters: String = parameters(workspace, step)?
+/// The project of a job.
+pub(super) fn of_job(workspace: &Workspace, job: Job<'_>, processor: AwsProcessor) -> String {
+    let parameters = parameters(workspace, job);
+    let parameters = parameters
         .iter()
-        .map(|name| fill(PARAMETER, &[("parameter", name)]))
-        .collect();
-    let (kind, image) = build_environment(&workspace.target);
-    Some(fill(
+        .map(|name| fill(PARAMETER, &[("parameter", name)]));
+    fill(
         PROJECT,
         &[
             ("name", &workspace.name),
-            ("title", &title(step)),
-            ("Project", &id(step)),
-            ("buildspec", &step.buildspec()?),
-            ("parameters", &parameters),
-            ("build_environment", kind),
-            ("build_image", image),
+            ("title", &title(job)),
+            ("Project", &id(job)),
+            ("buildspec", &job.buildspec()),
+            ("parameters", &parameters.collect::<String>()),
+            ("build_environment", processor.build_environment),
+            ("build_image", processor.build_image),
         ],
-    ))
+    )
 }
 
 /// What the project is called in the template.
-pub(super) fn id(step: Step<'_>) -> String {
-    let role = match step {
-        Step::Build(_) => "Build",
-        Step::EndToEnd(_) => "EndToEnd",
-        Step::Promote(_) => "Promotion",
-        Step::Deploy(..) | Step::Approve(_) => "",
+pub(super) fn id(job: Job<'_>) -> String {
+    let role = match job {
+        Job::Build(_) => "Build",
+        Job::EndToEnd(_) => "EndToEnd",
+        Job::Promote(_) => "Promotion",
     };
-    let package = step.service().map(|service| logical_id(&service.package));
-    package.unwrap_or_default() + role
+    logical_id(&job.service().package) + role
 }
 
 /// The ARNs of the projects of a stage, a line each.
 pub(super) fn arns(actions: &[Action<'_>]) -> String {
-    actions
-        .iter()
-        .filter(|action| action.step.buildspec().is_some())
-        .map(|action| format!("              - !GetAtt {}.Arn\n", id(action.step)))
+    let jobs = actions.iter().filter_map(Action::job);
+    jobs.map(|job| format!("              - !GetAtt {}.Arn\n", id(job)))
         .collect()
 }
 
-fn title(step: Step<'_>) -> String {
-    let package = step.service().map_or("", |service| &service.package);
-    match step {
-        Step::Build(_) => format!("Builds {package} and tags it for staging"),
-        Step::EndToEnd(_) => format!("Tests the pages of {package} in a browser"),
-        Step::Promote(_) => format!("Promotes the tested image of {package} to production"),
-        Step::Deploy(..) | Step::Approve(_) => String::new(),
+fn title(job: Job<'_>) -> String {
+    let package = &job.service().package;
+    match job {
+        Job::Build(_) => format!("Builds {package} and tags it for staging"),
+        Job::EndToEnd(_) => format!("Tests the pages of {package} in a browser"),
+        Job::Promote(_) => format!("Promotes the tested image of {package} to production"),
     }
 }
 
-fn parameters(workspace: &Workspace, step: Step<'_>) -> Option<Vec<String>> {
-    match step {
-        Step::Build(service) => Some(buildspec::parameters(service, Environment::Staging)),
-        Step::Promote(service) => Some(buildspec::parameters(service, Environment::Production)),
-        Step::EndToEnd(service) => Some(vec![pages_parameter(workspace, service)]),
-        Step::Deploy(..) | Step::Approve(_) => None,
-    }
-}
-
-/// CodeBuild's type of machine and image for a target (AWS CodeBuild User Guide,
-/// "Docker images provided by CodeBuild").
-fn build_environment(target: &str) -> (&'static str, &'static str) {
-    if target.starts_with("aarch64") {
-        (
-            "ARM_CONTAINER",
-            "aws/codebuild/amazonlinux-aarch64-standard:3.0",
-        )
-    } else {
-        ("LINUX_CONTAINER", "aws/codebuild/standard:8.0")
+fn parameters(workspace: &Workspace, job: Job<'_>) -> Vec<String> {
+    match job {
+        Job::Build(service) => buildspec::parameters(service, Environment::Staging),
+        Job::Promote(service) => buildspec::parameters(service, Environment::Production),
+        Job::EndToEnd(service) => vec![pages_parameter(workspace, service)],
     }
 }

@@ -3,18 +3,17 @@
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
-use super::Ended;
+use super::fault::Ended;
 
 /// A request.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Request {
     pub(crate) method: String,
     pub(crate) path: String,
     pub(crate) query: String,
     pub(super) version: String,
-    pub(super) headers: Vec<(String, String)>,
+    pub(super) headers: Headers,
     pub(super) body: Vec<u8>,
-    head: Vec<u8>,
 }
 
 impl Request {
@@ -25,12 +24,8 @@ impl Request {
         let mut known = 0;
         loop {
             let count = stream.peek(&mut buffer).ok().filter(|count| *count > 0)?;
-            let end = buffer[..count]
-                .windows(4)
-                .position(|end| end == b"\r\n\r\n");
-            if let Some(end) = end {
-                let head = std::str::from_utf8(&buffer[..end]).unwrap();
-                return Some((Self::parse(head), end + 4));
+            if let Some(end) = end_of_head(&buffer[..count]) {
+                return Some((Self::parse(&buffer[..end]), end));
             }
             assert!(count > known || known < buffer.len(), "an endless request");
             known = count;
@@ -38,29 +33,25 @@ impl Request {
         }
     }
 
-    fn parse(head: &str) -> Self {
-        let mut lines = head.split("\r\n");
-        let mut words = lines.next().unwrap().split(' ');
+    fn parse(head: &[u8]) -> Self {
+        let (first, headers) = read_head(head);
+        let mut words = first.split(' ');
         let mut word = || words.next().unwrap_or_default().to_owned();
         let (method, target, version) = (word(), word(), word());
         let (path, query) = target.split_once('?').unwrap_or((&target, ""));
-        let headers = lines.map(|line| line.split_once(": ").unwrap_or((line, "")));
         Self {
             method,
             path: path.into(),
             query: query.into(),
             version,
-            headers: headers
-                .map(|(name, value)| (name.to_ascii_lowercase(), value.into()))
-                .collect(),
+            headers,
             body: Vec::new(),
-            head: Vec::new(),
         }
     }
 
     /// Takes the head off the connection and reads the body; whether it was whole.
-    pub(crate) fn read(&mut self, stream: &mut TcpStream, head: usize) -> bool {
-        self.read_head(stream, head);
+    pub(super) fn read(&mut self, stream: &mut TcpStream, head: usize) -> bool {
+        Self::skip_head(stream, head);
         if self.header("expect") == Some("100-continue")
             && stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").is_err()
         {
@@ -74,14 +65,31 @@ impl Request {
     }
 
     /// Takes the head alone off the connection.
-    pub(super) fn read_head(&mut self, stream: &mut TcpStream, head: usize) {
-        self.head = vec![0; head];
-        stream.read_exact(&mut self.head).unwrap();
+    pub(super) fn skip_head(stream: &mut TcpStream, head: usize) {
+        stream.read_exact(&mut vec![0; head]).unwrap();
     }
 
-    /// The request as it came.
-    pub(crate) fn raw(&self) -> Vec<u8> {
-        [self.head.as_slice(), &self.body].concat()
+    /// The same request without its authorisation.
+    pub(super) fn anonymous(mut self) -> Self {
+        self.headers.retain(|(name, _)| name != "authorization");
+        self
+    }
+
+    /// The answer of the server at `host`, over a connection of its own.
+    pub(super) fn forward(&self, host: &str) -> Answer {
+        let mut connection = TcpStream::connect(host).unwrap();
+        // An answer to HTTP/1.0 comes in one piece and ends with the connection.
+        let line = self.line();
+        let (method, target) = line.split_once(' ').unwrap();
+        let head = format!(
+            "{method} {target} HTTP/1.0\r\n{}\r\n",
+            write_headers(&self.headers)
+        );
+        let request = [head.as_bytes(), &self.body].concat();
+        connection.write_all(&request).unwrap();
+        let mut answer = Vec::new();
+        connection.read_to_end(&mut answer).unwrap();
+        Answer::parse(&answer)
     }
 
     pub(super) fn header(&self, name: &str) -> Option<&str> {
@@ -91,11 +99,13 @@ impl Request {
 
     /// The first value of a key in the query, as it was sent.
     pub(super) fn parameter(&self, key: &str) -> Option<&str> {
-        let mut pairs = self
-            .query
-            .split('&')
-            .filter_map(|pair| pair.split_once('='));
-        pairs.find(|(name, _)| *name == key).map(|(_, value)| value)
+        self.parameters(key).next()
+    }
+
+    /// All values of a key.
+    pub(super) fn parameters(&self, key: &str) -> impl Iterator<Item = &str> {
+        let pairs = self.query.split('&');
+        pairs.filter_map(move |pair| pair.strip_prefix(key)?.strip_prefix('='))
     }
 
     pub(super) fn line(&self) -> String {
@@ -108,7 +118,7 @@ impl Request {
 #[derive(Debug, Clone)]
 pub(crate) struct Answer {
     pub(super) status: u16,
-    headers: Vec<(String, String)>,
+    headers: Headers,
     pub(super) body: Vec<u8>,
 }
 
@@ -139,12 +149,32 @@ impl Answer {
         Self::status(status).body("application/json", body.to_string())
     }
 
-    pub(super) fn bytes(&self, request: &Request) -> Vec<u8> {
-        let mut text = format!("HTTP/1.1 {} Status\r\n", self.status);
-        for (name, value) in &self.headers {
-            text += &format!("{name}: {value}\r\n");
+    fn parse(bytes: &[u8]) -> Self {
+        let (head, body) = bytes.split_at(end_of_head(bytes).unwrap());
+        let (first, mut headers) = read_head(head);
+        let status = first.split(' ').nth(1).unwrap();
+        let length = headers.extract_if(.., |(name, _)| name == "content-length");
+        let length = length.last().unwrap().1.parse().unwrap();
+        let mut body = body.to_vec();
+        if body.is_empty() {
+            // The answer to `HEAD` tells the length of a body that does not follow.
+            body.resize(length, 0);
         }
-        text += &format!("content-length: {}\r\n\r\n", self.body.len());
+        assert_eq!(body.len(), length, "{first}");
+        Self {
+            status: status.parse().unwrap(),
+            headers,
+            body,
+        }
+    }
+
+    pub(super) fn bytes(&self, request: &Request) -> Vec<u8> {
+        let text = format!(
+            "HTTP/1.1 {} Status\r\n{}content-length: {}\r\n\r\n",
+            self.status,
+            write_headers(&self.headers),
+            self.body.len()
+        );
         let mut bytes = text.into_bytes();
         if request.method != "HEAD" {
             bytes.extend(&self.body);
@@ -155,4 +185,30 @@ impl Answer {
     pub(super) fn send(&self, stream: &mut TcpStream, request: &Request) -> Result<(), Ended> {
         Ok(stream.write_all(&self.bytes(request))?)
     }
+}
+
+type Headers = Vec<(String, String)>;
+
+/// Where a head ends, with the empty line after it.
+pub(super) fn end_of_head(bytes: &[u8]) -> Option<usize> {
+    let end = bytes.windows(4).position(|end| end == b"\r\n\r\n")?;
+    Some(end + 4)
+}
+
+/// A head's first line and its headers, whose names are in lower case then.
+fn read_head(head: &[u8]) -> (&str, Headers) {
+    let mut lines = std::str::from_utf8(head).unwrap().trim_end().split("\r\n");
+    let first = lines.next().unwrap();
+    let headers = lines.map(|line| {
+        let (name, value) = line.split_once(": ").unwrap_or((line, ""));
+        (name.to_ascii_lowercase(), value.to_owned())
+    });
+    (first, headers.collect())
+}
+
+fn write_headers(headers: &Headers) -> String {
+    let lines = headers.iter();
+    lines
+        .map(|(name, value)| format!("{name}: {value}\r\n"))
+        .collect()
 }

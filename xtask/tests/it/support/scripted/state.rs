@@ -11,6 +11,7 @@ use xtask::registry::{Layout, Repository as _};
 
 use super::http::{Answer, Request};
 use super::rules::{self, Endpoint, Reference};
+use crate::support::signer;
 
 /// One repository.
 #[derive(Debug, Clone, Default)]
@@ -26,6 +27,8 @@ pub(crate) struct State {
     pub(crate) repositories: BTreeMap<String, Shelf>,
     /// `user:password` where tokens are wanted.
     pub(crate) account: Option<String>,
+    /// Whether the tokens are signed, for a real registry that believes them.
+    pub(crate) signs: bool,
     pub(crate) mounts: bool,
     pub(crate) has_referrers: bool,
     /// How many referrers one answer lists, where it does not list all.
@@ -86,17 +89,19 @@ impl State {
         self.repositories.get(name)?.tags.get(tag).copied()
     }
 
-    /// The answer of a registry where nothing goes wrong.
-    pub(super) fn answer(&mut self, request: &Request) -> Answer {
+    /// What a request asks for, or the answer where it breaks a rule.
+    pub(super) fn check<'a>(&mut self, request: &'a Request) -> Result<Endpoint<'a>, Answer> {
         self.authorizations
             .extend(request.header("authorization").map(Into::into));
-        let endpoint = match rules::endpoint(&request.path) {
-            Ok(endpoint) => endpoint,
-            Err(rule) => return self.violation(rule),
-        };
-        if let Err(rule) = rules::check(request, &endpoint, &self.host) {
-            return self.violation(rule);
-        }
+        let checked = rules::endpoint(&request.path).and_then(|endpoint| {
+            rules::check(request, &endpoint, &self.host)?;
+            Ok(endpoint)
+        });
+        checked.map_err(|rule| self.violation(rule))
+    }
+
+    /// The answer of a registry where nothing goes wrong.
+    pub(super) fn answer(&mut self, endpoint: Endpoint<'_>, request: &Request) -> Answer {
         if endpoint == Endpoint::Token {
             return self.token(request);
         }
@@ -128,7 +133,7 @@ impl State {
         answer
     }
 
-    pub(super) fn challenge(&self) -> Answer {
+    fn challenge(&self) -> Answer {
         let challenge = format!(
             "Bearer realm=\"http://{}/token\",service=\"scripted\"",
             self.host
@@ -145,7 +150,11 @@ impl State {
         if request.header("authorization") != expected.as_deref() {
             return Answer::error(401, "UNAUTHORIZED", "wrong password");
         }
-        let token = format!("canary-token-{}", self.tokens.len());
+        let token = if self.signs {
+            signer::token(request.parameters("scope"))
+        } else {
+            format!("canary-token-{}", self.tokens.len())
+        };
         self.tokens
             .insert(token.clone(), request.query.replace("%3A", ":"));
         Answer::status(200).body("application/json", json!({ "token": token }).to_string())

@@ -5,8 +5,9 @@ use std::time::Duration;
 use xtask::error::Kind;
 use xtask::oci::Digest;
 
-use super::STOCK;
+use super::Behind;
 use crate::support::scripted::{Answer, Fault, Matching};
+use crate::support::stock::STOCK;
 
 /// What a command is asked to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -311,6 +312,7 @@ pub(super) struct Outcome {
 /// A cell of the table: a row for a request.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Cell {
+    pub(super) behind: Behind,
     pub(super) scenario: Scenario,
     pub(super) step: Step,
     pub(super) row: Row,
@@ -318,12 +320,13 @@ pub(super) struct Cell {
 }
 
 impl Cell {
-    pub(super) fn all() -> Vec<Self> {
+    pub(super) fn all(behind: Behind) -> Vec<Self> {
         let mut cells = Vec::new();
         for scenario in Scenario::ALL {
             for &step in scenario.steps() {
                 for row in Row::ALL.into_iter().filter(|row| row.befalls(step)) {
                     cells.extend([false, true].map(|always| Self {
+                        behind,
                         scenario,
                         step,
                         row,
@@ -355,6 +358,13 @@ impl Cell {
         } = self;
         let in_the_end = |kind| always.then_some(kind);
         match row {
+            // Debian's registry has no referrers API: it answers 404 before it looks at
+            // a token, and nobody needs more of that answer than its header.
+            CutBody | ShortLength | Unauthorized
+                if step == Step::Referrers && self.behind == Behind::Registry =>
+            {
+                None
+            }
             CutHeader | AnswerLost | FailedAfterEffect if step.is_put() => None,
             Closed | Reset | CutHeader | CutBody | ShortLength | RetrySeconds(_) | RetryDate(_)
             | AnswerLost | FailedAfterEffect => in_the_end(Kind::Unavailable),
@@ -449,8 +459,7 @@ impl Cell {
                 Some(1)
             }
             CutHeader if !step.is_manifest_put() => Some(1),
-            // A HEAD settles what became of it before it is sent again, unless a 429 says so.
-            Passing(429) | RetrySeconds(429) | RetryDate(429) => Some(1),
+            // A HEAD settles what became of it before it is sent again.
             Closed | Reset | RetrySeconds(_) | RetryDate(_) | Passing(_) => Some(2),
             CutHeader | AnswerLost | FailedAfterEffect => Some(1),
             // The same request with a new token.

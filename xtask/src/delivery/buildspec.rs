@@ -1,0 +1,173 @@
+//! CodeBuild's grammar of buildspecs, as `lint` checks it and `codebuild run` follows
+//! it (AWS CodeBuild User Guide, "Build specification reference for CodeBuild").
+
+use super::yaml::Node;
+
+/// The one version with one shell for all commands.
+pub(super) const VERSION: &str = "0.2";
+
+/// The phases in their order.
+pub(super) const PHASES: [&str; 4] = ["install", "pre_build", "build", "post_build"];
+
+/// The mappings of `env` that give variables their values.
+const VARIABLES: [&str; 3] = ["variables", "parameter-store", "secrets-manager"];
+
+/// A key that CodeBuild knows.
+#[derive(Clone, Copy)]
+struct Key {
+    name: &'static str,
+    /// Whether it has its effect on this machine too, or needs none: nothing is
+    /// restored from a cache.
+    emulated: bool,
+}
+
+const fn emulated(name: &'static str) -> Key {
+    Key {
+        name,
+        emulated: true,
+    }
+}
+
+const fn in_aws(name: &'static str) -> Key {
+    Key {
+        name,
+        emulated: false,
+    }
+}
+
+const ROOT: [Key; 9] = [
+    emulated("version"),
+    in_aws("run-as"),
+    emulated("env"),
+    in_aws("proxy"),
+    in_aws("batch"),
+    emulated("phases"),
+    in_aws("reports"),
+    emulated("artifacts"),
+    emulated("cache"),
+];
+const ENV: [Key; 6] = [
+    emulated("shell"),
+    emulated("variables"),
+    emulated("parameter-store"),
+    in_aws("secrets-manager"),
+    emulated("exported-variables"),
+    in_aws("git-credential-helper"),
+];
+const PHASE: [Key; 4] = [
+    in_aws("run-as"),
+    emulated("on-failure"),
+    emulated("commands"),
+    emulated("finally"),
+];
+/// The first phase alone chooses runtimes.
+const OF_INSTALL: Key = in_aws("runtime-versions");
+const ARTIFACT: [Key; 7] = [
+    emulated("files"),
+    emulated("name"),
+    emulated("discard-paths"),
+    emulated("base-directory"),
+    emulated("exclude-paths"),
+    in_aws("enable-symlinks"),
+    in_aws("s3-prefix"),
+];
+/// The primary artifact alone has others below it.
+const OF_PRIMARY: Key = emulated("secondary-artifacts");
+const CACHE: [Key; 3] = [
+    emulated("key"),
+    emulated("fallback-keys"),
+    emulated("paths"),
+];
+
+/// A mapping whose keys CodeBuild defines.
+pub(super) struct Mapping<'a> {
+    path: Vec<&'a str>,
+    node: &'a Node,
+    keys: Vec<Key>,
+}
+
+impl<'a> Mapping<'a> {
+    /// The keys that CodeBuild does not know.
+    pub(super) fn unknown(&self) -> impl Iterator<Item = &'a Node> {
+        self.outside(|_| true)
+    }
+
+    /// The paths, e.g. `env.secrets-manager`, of the keys without an effect on this machine.
+    pub(super) fn not_emulated(&self) -> impl Iterator<Item = String> {
+        let keys = self.outside(|key| key.emulated).filter_map(Node::text);
+        keys.map(|key| [&self.path[..], &[key]].concat().join("."))
+    }
+
+    /// The names of the keys that CodeBuild knows.
+    pub(super) fn known(&self) -> Vec<&'static str> {
+        self.keys.iter().map(|key| key.name).collect()
+    }
+
+    fn outside(&self, counts: impl Fn(&Key) -> bool) -> impl Iterator<Item = &'a Node> {
+        let is_known = move |name: &str| {
+            let mut keys = self.keys.iter();
+            keys.any(|key| key.name == name && counts(key))
+        };
+        let keys = self.node.entries().map(|(key, _)| key);
+        keys.filter(move |key| !key.text().is_some_and(&is_known))
+    }
+}
+
+/// The mappings of a buildspec whose keys CodeBuild defines, those that are there.
+pub(super) fn mappings(buildspec: &Node) -> Vec<Mapping<'_>> {
+    let mut places = vec![
+        (vec![], ROOT.to_vec()),
+        (vec!["env"], ENV.to_vec()),
+        (vec!["phases"], PHASES.map(emulated).to_vec()),
+        (vec!["artifacts"], [&ARTIFACT[..], &[OF_PRIMARY]].concat()),
+        (vec!["cache"], CACHE.to_vec()),
+    ];
+    places.extend(PHASES.map(|phase| {
+        let mut keys = PHASE.to_vec();
+        keys.extend((phase == "install").then_some(OF_INSTALL));
+        (vec!["phases", phase], keys)
+    }));
+    let secondary = ["artifacts", "secondary-artifacts"];
+    let names = buildspec.entries_at(&secondary);
+    places.extend(
+        names
+            .filter_map(|(name, _)| name.text())
+            .map(|name| ([&secondary[..], &[name]].concat(), ARTIFACT.to_vec())),
+    );
+    let mapping = |(path, keys): (Vec<_>, _)| {
+        let node = buildspec.at(&path)?;
+        Some(Mapping { path, node, keys })
+    };
+    places.into_iter().filter_map(mapping).collect()
+}
+
+/// The commands of a phase, then those that run in any case.
+pub(super) fn commands<'a>(buildspec: &'a Node, phase: &str) -> impl Iterator<Item = &'a Node> {
+    let of = |kind| buildspec.items_at(&["phases", phase, kind]);
+    of("commands").iter().chain(of("finally"))
+}
+
+/// The commands of all phases.
+pub(super) fn all_commands(buildspec: &Node) -> impl Iterator<Item = &Node> {
+    PHASES.iter().flat_map(|phase| commands(buildspec, phase))
+}
+
+/// The commands that are no text, which end a build before its first command:
+/// `- echo a: b` is a mapping.
+pub(super) fn commands_without_text(buildspec: &Node) -> impl Iterator<Item = &Node> {
+    all_commands(buildspec).filter(|command| command.text().is_none())
+}
+
+/// The variables of `env` whose names CodeBuild keeps for itself.
+pub(super) fn reserved_names(buildspec: &Node) -> impl Iterator<Item = &Node> {
+    let all = VARIABLES
+        .iter()
+        .flat_map(|kind| buildspec.entries_at(&["env", kind]));
+    let names = all.map(|(name, _)| name);
+    names.filter(|name| name.text().is_some_and(is_reserved))
+}
+
+/// Whether CodeBuild keeps the name of a variable for itself.
+pub(super) fn is_reserved(name: &str) -> bool {
+    name.starts_with("CODEBUILD_") || name.starts_with("AWS_")
+}
