@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::body::Bytes;
 use axum::http::{Method, Request, StatusCode, header};
 use backend_api::{NewUser, User, paths};
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -136,7 +136,7 @@ impl Backend {
         let body = Limited::new(body, ANSWER_LIMIT)
             .collect()
             .await
-            .map_err(unreachable)?
+            .map_err(unread)?
             .to_bytes();
         understand(parts.status, &body)
     }
@@ -174,6 +174,15 @@ fn understand<T: DeserializeOwned>(status: StatusCode, body: &[u8]) -> Result<T,
         Err(Failure::Faulty(status))
     } else {
         Err(Failure::NotUnderstood(format!("the status {status}")))
+    }
+}
+
+/// Why an answer was not read to its end. One that is too long is so the next time as well.
+fn unread(error: Box<dyn Error + Send + Sync>) -> Failure {
+    if error.is::<LengthLimitError>() {
+        Failure::NotUnderstood(format!("it is longer than {ANSWER_LIMIT} bytes"))
+    } else {
+        unreachable(error)
     }
 }
 

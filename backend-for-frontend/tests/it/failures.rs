@@ -100,18 +100,35 @@ async fn nonsense_of_the_backend_is_se0002() {
 }
 
 #[tokio::test]
-async fn a_refusal_is_be0001_with_and_without_an_explanation() {
+async fn an_answer_that_is_too_long_is_se0002_and_not_asked_for_again() {
     let (upstream, bff) = Upstream::start().await;
-    upstream.always(
-        Method::GET,
-        Fault::Answer(StatusCode::FORBIDDEN, "no problem document"),
-    );
+    let long = " ".repeat(16 * 1024 * 1024 + 1);
+    upstream.always(Method::GET, Fault::Answer(StatusCode::OK, long.leak()));
     let page = bff.get("/getUsers").await;
-    assert_eq!(page.status, StatusCode::FORBIDDEN);
+    assert_eq!(page.status, StatusCode::BAD_GATEWAY);
     assert_eq!(
         page.text_of("message-panel"),
-        "The users service refused the request. (BE0001)"
+        "The answer of the users service was not understood. (SE0002)"
     );
+    assert_eq!(upstream.count(&Method::GET), 1);
+}
+
+#[tokio::test]
+async fn a_refusal_is_be0001_with_and_without_an_explanation() {
+    let explanation = r#"{"type":"about:blank","title":"Forbidden","status":403,"detail":"Not before noon.","code":"BE9999","args":[]}"#;
+    for (body, said) in [
+        (explanation, "Not before noon. (BE0001)"),
+        (
+            "no problem document",
+            "The users service refused the request. (BE0001)",
+        ),
+    ] {
+        let (upstream, bff) = Upstream::start().await;
+        upstream.always(Method::GET, Fault::Answer(StatusCode::FORBIDDEN, body));
+        let page = bff.get("/getUsers").await;
+        assert_eq!(page.status, StatusCode::FORBIDDEN, "{body}");
+        assert_eq!(page.text_of("message-panel"), said);
+    }
 }
 
 #[tokio::test]

@@ -42,7 +42,7 @@ impl RequestId {
             && value.as_bytes().iter().all(u8::is_ascii_graphic)
     }
 
-    /// Unique by the random number of this process and a count: cheaper than a UUID, and sorts by time.
+    /// Unique by the random number of this process and a count: cheaper than a UUID.
     fn new() -> Self {
         static PROCESS: LazyLock<u64> = LazyLock::new(|| RandomState::new().hash_one(()));
         static COUNT: AtomicU64 = AtomicU64::new(0);

@@ -32,7 +32,7 @@ enum Action {
     /// production and writes the image definitions of both environments.
     #[command(verbatim_doc_comment)]
     Run {
-        /// Approve the release without asking
+        /// Accepted and without effect: on this machine nobody is asked for approval
         #[arg(long)]
         yes: bool,
         /// The first stage to run; the ones before it were run earlier

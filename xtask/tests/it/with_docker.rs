@@ -4,7 +4,10 @@ use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::process::Command;
 
-use crate::support::image::tar_of;
+use xtask::oci::Manifest;
+use xtask::registry::Repository as _;
+
+use crate::support::image::{layout, tar_of};
 use crate::support::registry::Registry;
 use crate::support::{ARTICLE, SERVICES, Sandbox, built_image, output_of, tiny};
 
@@ -93,6 +96,27 @@ fn get(address: &str, path: &str) -> u16 {
         .as_u16()
 }
 
+/// The image of a service of this project as a clean tree would give it: one of a tree that
+/// is being worked on is not promoted to a registry.
+fn has_clean_image(sandbox: &Sandbox, service: &str) {
+    let target = sandbox.path(&format!("target/images/{service}"));
+    fs::create_dir_all(target.parent().unwrap()).unwrap();
+    output_of(
+        Command::new("cp")
+            .arg("-r")
+            .arg(built_image(service))
+            .arg(&target),
+    );
+    let (layout, built) = (layout(&target), "built".parse().unwrap());
+    let manifest = layout.tagged(&built).unwrap().unwrap();
+    let clean = str::from_utf8(manifest.bytes())
+        .unwrap()
+        .replace("-dirty", "");
+    let clean = Manifest::parse(clean.into_bytes(), None).unwrap();
+    let lock = layout.own().unwrap();
+    layout.replace_all(&lock, &built, &clean).unwrap();
+}
+
 #[test]
 fn the_promoted_images_run_read_only_and_answer() {
     let registry = Registry::open();
@@ -103,29 +127,12 @@ fn the_promoted_images_run_read_only_and_answer() {
             registry.repository("bff"),
         );
     for service in SERVICES {
-        let target = sandbox.path(&format!("target/images/{service}"));
-        fs::create_dir_all(target.parent().unwrap()).unwrap();
-        output_of(
-            Command::new("cp")
-                .arg("-r")
-                .arg(built_image(service))
-                .arg(&target),
-        );
+        has_clean_image(&sandbox, service);
     }
-    sandbox.ok(["staging-tag"]);
-    // The image may be of a tree that is being worked on: the registry on loopback stands for one on disk.
-    let digests: Vec<String> = sandbox
-        .ok(["staging-tag"])
-        .stdout
-        .lines()
-        .map(str::to_owned)
-        .collect();
-    for ((service, repository), digest) in
-        [("/backend", "backend"), ("/backend-for-frontend", "bff")]
-            .iter()
-            .zip(&digests)
-    {
-        let image = format!("{}@{digest}", registry.repository(repository));
+    let tested = sandbox.ok(["staging-tag"]).stdout;
+    assert_eq!(sandbox.ok(["promote"]).stdout, tested);
+    for (service, repository) in [("/backend", "backend"), ("/backend-for-frontend", "bff")] {
+        let image = format!("{}:1.0.RELEASE", registry.repository(repository));
         output_of(docker().args(["pull", "--quiet", &image]));
         let container = Container::run(&image, 8080, &["SERVICE_DNS=http://127.0.0.1:9"]);
         container.wait_for("listening");
