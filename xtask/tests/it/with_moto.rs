@@ -457,6 +457,18 @@ fn a_write_that_aws_refuses_does_not_quote_the_value() {
 }
 
 #[test]
+fn what_was_written_before_the_time_was_over_is_said_to_be() {
+    let endpoint = Endpoint::start(|before, _| match before {
+        0 => Reply::Json(200, json!({ "Version": 1 })),
+        _ => Reply::Cut,
+    });
+    let sandbox = tiny::workspace().with_parameter_store(endpoint.address());
+    let ran = sandbox.run(["params", "put", "--from-local", "--timeout", "3"]);
+    assert_eq!(ran.stdout, "TINY_IMAGE_REPO_NAME stored, version 1\n");
+    ran.fails(7, &["TINY_IMAGE_TAG_STAGING", "within 3 seconds"]);
+}
+
+#[test]
 fn a_hierarchy_needs_a_leading_slash() {
     let endpoint = Endpoint::start(|_, _| {
         refusal(

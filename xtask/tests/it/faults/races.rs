@@ -4,7 +4,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use xtask::oci::Content;
+use xtask::oci::References;
 use xtask::registry::Repository as _;
 
 use super::{STOCK, sandbox};
@@ -265,7 +265,7 @@ fn a_token_that_expires_is_fetched_once_for_all_who_had_it() {
     sandbox.has_built("backend", Image::new("fresh"));
     let images = layout(&sandbox.path("target/images/backend"));
     let image = images.tagged(&"built".parse().unwrap()).unwrap().unwrap();
-    let Content::Image { blobs } = image.content() else {
+    let References::Image { blobs } = image.references() else {
         panic!("an index was built");
     };
     // Whichever blob is looked for first, the other one is looked for with the same token.
