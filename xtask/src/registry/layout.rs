@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::walk::walk;
 use super::{Content, Move, Moved, Repository, Verified, content_error, referrers};
+use crate::console;
 use crate::error::Kind;
 use crate::files::{self, FolderLock};
 use crate::oci::{
@@ -361,9 +362,16 @@ impl Repository for Layout {
         for descriptor in
             manifests.filter(|entry| MediaType::from_name(&entry.media_type).is_some())
         {
-            let manifest = self.manifest(&descriptor.digest)?;
-            if manifest.is_some_and(|manifest| manifest.subject() == Some(*subject)) {
-                referrers.push(descriptor);
+            match self.manifest(&descriptor.digest) {
+                Ok(Some(manifest)) if manifest.subject() == Some(*subject) => {
+                    referrers.push(descriptor);
+                }
+                Ok(_) => {}
+                // Another image's trouble is none of this one's.
+                Err(error) => console::warn(format_args!(
+                    "{} is passed over as a referrer of {subject}: {error:#}",
+                    self.name.at(&descriptor.digest)
+                )),
             }
         }
         Ok(referrers)

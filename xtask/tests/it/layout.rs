@@ -335,6 +335,31 @@ fn a_blob_with_more_than_its_content_is_broken() {
 }
 
 #[test]
+fn another_images_trouble_keeps_no_image_from_another_repository() {
+    let mut sandbox = Sandbox::new();
+    sandbox.has_own_production("oci:registry/released".into());
+    let digest = sandbox.has_staged("one").to_string();
+    let folder = sandbox.path("target/registry/backend");
+    let manifest = format!(
+        r#"{{"schemaVersion":2,"layers":[{{"digest":"sha512:{:0128}"}}]}}"#,
+        0
+    );
+    let stranger = layout(&folder)
+        .store(MediaType::OciManifest.name(), manifest.as_bytes())
+        .unwrap();
+    let path = folder.join("index.json");
+    let mut index: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    index["manifests"]
+        .as_array_mut()
+        .unwrap()
+        .push(json!(stranger));
+    fs::write(&path, index.to_string()).unwrap();
+    let ran = sandbox.ok(["promote", "backend", "--digest", &digest]);
+    let word = format!("{} is passed over", stranger.digest);
+    assert!(ran.stderr.contains(&word), "{}", ran.stderr);
+}
+
+#[test]
 fn indexes_lie_in_each_other_only_so_deep() {
     let sandbox = Sandbox::new();
     sandbox.has_staged("one");
