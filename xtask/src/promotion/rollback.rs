@@ -88,7 +88,11 @@ pub fn plan_rollback(
     let reference = repository.name().tagged(tag);
     let current = repository
         .resolve(tag)?
-        .with_context(|| not_there(&reference))?;
+        .with_context(|| {
+            not_there(&reference).hint(
+                "point the tag at an image: `cargo xtask promote-to-production SERVICE --digest sha256:…`",
+            )
+        })?;
     let digest = target(repository, tag, to)?;
     if digest == current {
         // Between the two looks somebody else may have let the tags change places.

@@ -3,6 +3,10 @@
 mod kills;
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Command, Stdio};
 
 use serde_json::json;
 use xtask::oci::{MediaType, Target};
@@ -13,6 +17,7 @@ use crate::support::image::{Image, layout, write_index};
 use crate::support::matrix::{self, Behind};
 use crate::support::registry::Registry;
 use crate::support::scripted::Scripted;
+use crate::support::signer;
 use crate::support::stock::{PASSWORD, STOCK, USER};
 
 const ABSENT: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
@@ -125,7 +130,7 @@ fn what_is_not_there_is_not_found() {
         .fails(5, &["1.0.SNAPSHOT"]);
     sandbox
         .run(["rollback", "backend"])
-        .fails(5, &["1.0.RELEASE"]);
+        .fails(5, &["1.0.RELEASE", "hint: "]);
 }
 
 #[test]
@@ -230,7 +235,7 @@ fn dockers_configuration_and_its_helpers_serve_as_well() {
     );
     sandbox
         .run(["staging-tag", "backend"])
-        .fails(1, &["docker-credential-test"]);
+        .fails(4, &["docker-credential-test", "hint: "]);
     helper(
         &mut sandbox,
         r#"read server; echo "{\"ServerURL\":\"$server\",\"Username\":\"tester\",\"Secret\":\"secret\"}""#,
@@ -261,8 +266,8 @@ fn helper(sandbox: &mut Sandbox, script: &str) {
         format!("#!/bin/sh\n{script}\n"),
     );
     let path = sandbox.path("bin");
-    let mode = std::fs::Permissions::from_mode(0o755);
-    std::fs::set_permissions(path.join("docker-credential-test"), mode).unwrap();
+    let mode = fs::Permissions::from_mode(0o755);
+    fs::set_permissions(path.join("docker-credential-test"), mode).unwrap();
     sandbox.set(
         "PATH",
         format!("{}:{}", path.display(), std::env::var("PATH").unwrap()),
@@ -307,6 +312,60 @@ fn one_challenge_and_one_token_do_for_a_promotion() {
 #[test]
 fn every_fault_of_every_request_ends_as_specified() {
     matrix::check(Behind::Registry);
+}
+
+/// Connects whoever asks to `server`, wherever they want to go.
+fn proxy_to(server: String) -> String {
+    let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", proxy.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for client in proxy.incoming() {
+            let mut client = client.unwrap();
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                client.read_exact(&mut byte).unwrap();
+                head.extend(byte);
+            }
+            client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
+            let server = TcpStream::connect(&server).unwrap();
+            for (mut from, mut to) in [(&client, &server), (&server, &client)]
+                .map(|(from, to)| (from.try_clone().unwrap(), to.try_clone().unwrap()))
+            {
+                // Either side may end the connection at any time.
+                std::thread::spawn(move || std::io::copy(&mut from, &mut to));
+            }
+        }
+    });
+    address
+}
+
+#[test]
+fn a_certificate_that_is_not_trusted_ends_the_command_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("certificate"), signer::certificate()).unwrap();
+    fs::write(folder.path().join("key"), signer::key()).unwrap();
+    let arguments = "s_server -accept 127.0.0.1:0 -cert certificate -key key";
+    let mut server = Command::new("openssl")
+        .args(arguments.split(' '))
+        .current_dir(folder.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(server.stdout.take().unwrap()).lines();
+    let address = lines
+        .find_map(|line| Some(line.unwrap().strip_prefix("ACCEPT ")?.to_owned()))
+        .unwrap();
+    let sandbox = Sandbox::new()
+        .with("BACKEND_IMAGE_REPO_NAME", "registry.invalid/app")
+        .with("HTTPS_PROXY", proxy_to(address));
+    let ran = sandbox.run(["promote", "backend", "--digest", ABSENT]);
+    server.kill().unwrap();
+    server.wait().unwrap();
+    ran.fails(7, &["no trusted connection", "hint: ", "SSL_CERT_FILE"]);
+    assert!(!ran.stderr.contains("trying again"), "{}", ran.stderr);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use ureq::http::{self, HeaderMap, Method, StatusCode};
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
-use ureq::{Agent, Body, SendBody};
+use ureq::{Agent, Body, Proxy, ProxyProtocol, SendBody};
 
 use super::clock::Clock;
 use super::failure::{self, Failure};
@@ -353,10 +353,43 @@ fn configuration() -> ureq::config::ConfigBuilder<ureq::typestate::AgentScope> {
         .accept_encoding("identity")
 }
 
+/// The variables that the HTTP library takes a proxy from.
+const PROXY_VARIABLES: [&str; 6] = [
+    "ALL_PROXY",
+    "all_proxy",
+    "HTTPS_PROXY",
+    "https_proxy",
+    "HTTP_PROXY",
+    "http_proxy",
+];
+
+/// The library passes over a proxy that it does not understand. The request would go
+/// around it then, with the credentials.
+fn check_proxies() -> Result<()> {
+    let set = PROXY_VARIABLES
+        .into_iter()
+        .filter_map(|name| Some((name, std::env::var_os(name)?)));
+    for (name, value) in set.filter(|(_, value)| !value.is_empty()) {
+        let proxy = value.to_str().and_then(|value| Proxy::new(value).ok());
+        let known = [ProxyProtocol::Http, ProxyProtocol::Https];
+        if !proxy.is_some_and(|proxy| known.contains(&proxy.protocol())) {
+            let fault = format!("the variable {name} names no HTTP proxy");
+            let hint = format!("`export {name}=http://HOST:PORT`, or `unset {name}`");
+            return Err(Kind::Configuration.because(fault).hint(hint).into());
+        }
+    }
+    Ok(())
+}
+
 /// An agent that trusts what the system trusts. Reading the certificates takes
 /// longer than a promotion on loopback, so it waits until somebody needs them.
 fn encrypted_agent() -> Result<Agent> {
+    check_proxies()?;
     let found = rustls_native_certs::load_native_certs();
+    if let (Some(error), Some(_)) = (found.errors.first(), std::env::var_os("SSL_CERT_FILE")) {
+        let fault = format!("the certificates that SSL_CERT_FILE names: {error}");
+        return Err(Kind::Configuration.because(fault).into());
+    }
     if found.certs.is_empty() {
         let fault = Kind::Failed.because("the system has no certificates to trust");
         return Err(fault.hint("install them (Debian: apt-get install ca-certificates), or name them with SSL_CERT_FILE").into());

@@ -61,19 +61,26 @@ pub(super) fn of_transport(error: ureq::Error) -> Failure {
             Kind::Failed,
             format!("the answer's header has {size} bytes, more than the bound of {bound}"),
         ),
-        ureq::Error::Rustls(error) => {
-            let fault = Kind::Unavailable.because(format!("no trusted connection: {error}"));
-            fault
-                .hint("the system's certificates are used; SSL_CERT_FILE names others")
-                .into()
-        }
+        ureq::Error::Rustls(error) => untrusted(&error),
         other => final_one(Kind::Failed, format!("the answer is no HTTP: {other}")),
     }
+}
+
+/// A certificate that is not trusted now will not be in a second.
+fn untrusted(error: &rustls::Error) -> Failure {
+    let fault = Kind::Unavailable.because(format!("no trusted connection: {error}"));
+    fault
+        .hint("the system's certificates are used; SSL_CERT_FILE names others")
+        .into()
 }
 
 /// Sorts an error of reading or writing a body.
 pub(super) fn of_io(error: &std::io::Error) -> Failure {
     use std::io::ErrorKind;
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
+    if let Some(error @ rustls::Error::InvalidCertificate(_)) = inner {
+        return untrusted(error);
+    }
     match error.kind() {
         ErrorKind::UnexpectedEof => {
             Failure::again("the connection ended in the middle of the answer")
