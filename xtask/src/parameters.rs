@@ -268,6 +268,11 @@ impl Parameters {
                 "add `{name}: {name}` to the buildspec's env.parameter-store, or `export {name}=…`"
             ),
             SourceChoice::Ssm => how_to_put(name),
+            // The file is committed.
+            _ if self.catalogue.is_secret(name) => format!("`export {name}=…`"),
+            _ if self.catalogue.entry(name).is_some() => {
+                format!("set `local = \"…\"` in {FILE} under [{name}], or `export {name}=…`")
+            }
             _ => format!("add to {FILE}: [{name}] with `local = \"…\"`, or `export {name}=…`"),
         }
     }

@@ -54,12 +54,12 @@ pub struct Value {
 }
 
 impl Value {
-    /// A value; `secret` keeps it out of every output.
+    /// A value; `secret` keeps it out of every output, and so does an account in a URL.
     pub fn new(text: String, origin: Origin, secret: bool) -> Self {
         Self {
+            secret: secret || has_account(&text),
             text,
             origin,
-            secret,
         }
     }
 
@@ -90,6 +90,15 @@ impl Value {
         let fault = format!("the parameter {name} ({}) {why}", self.origin);
         Err(Kind::Configuration.because(fault))
     }
+}
+
+/// Whether a URL has a user, and so most likely a password, before its host.
+fn has_account(text: &str) -> bool {
+    let Some((_, rest)) = text.split_once("://") else {
+        return false;
+    };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    authority.contains('@')
 }
 
 impl fmt::Display for Value {

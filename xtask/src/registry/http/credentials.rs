@@ -202,12 +202,19 @@ fn decode_pair(encoded: &str) -> Result<(String, String)> {
 /// Asks `docker-credential-{helper}` (docker-credential-helpers, "get"), which has
 /// `limit` to answer.
 fn ask_helper(helper: &str, host: &Host, limit: Duration) -> Result<Option<Login>> {
-    let line = CommandLine::new(format!("docker-credential-{helper}")).arg("get");
+    let program = format!("docker-credential-{helper}");
+    let line = CommandLine::new(&program).arg("get");
     let server = if host.is_docker_hub() {
         DOCKER_HUB_KEY.to_owned()
     } else {
         host.to_string()
     };
+    if process::find(&program).is_none() {
+        return Err(Kind::Configuration
+            .because(format!("{program} is not installed"))
+            .hint("install it, or remove credsStore and credHelpers from the file and type `docker login`")
+            .into());
+    }
     let output = process::converse(&line, server.as_bytes(), limit)?;
     if output.status.success() {
         return parse_answer(&line, &output.stdout).map(Some);

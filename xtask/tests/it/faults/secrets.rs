@@ -231,6 +231,61 @@ fn a_malformed_secret_is_not_quoted_on_the_way_to_a_registry() {
 }
 
 #[test]
+fn a_password_in_a_url_is_not_told() {
+    let registry = Scripted::start(STOCK.state());
+    let url = format!("https://{USER}:{PASSWORD}@{}", registry.host());
+    let sandbox = sandbox(&registry)
+        .with("DOCKER_REPO", url)
+        .with("SERVICE_DNS_STAGING", format!("http://x:{PASSWORD}@y/ z"));
+    let promoted = promote(&sandbox);
+    promoted.fails(4, &["the parameter DOCKER_REPO", "not quoted"]);
+    let checked = sandbox.run(["params", "check"]);
+    checked.fails(4, &["the parameter SERVICE_DNS_STAGING", "not quoted"]);
+    let listed = sandbox.ok(["params", "list", "--format", "json"]);
+    let told = format!("{promoted:?}{checked:?}{listed:?}");
+    assert!(!told.contains(PASSWORD), "{told}");
+}
+
+#[test]
+fn a_password_that_is_missing_does_not_belong_into_a_file() {
+    let registry = Scripted::start(STOCK.state());
+    let sandbox = Sandbox::new()
+        .with("BACKEND_IMAGE_REPO_NAME", registry.repository("app"))
+        .with("DOCKER_USER", USER)
+        .with("DOCKER_REPO", registry.host());
+    let ran = promote(&sandbox);
+    ran.fails(4, &["hint: `export DOCKER_PASSWORD=…`"]);
+    assert!(!ran.stderr.contains("local ="), "{}", ran.stderr);
+}
+
+#[test]
+fn a_helper_that_is_not_installed_is_named() {
+    let registry = Scripted::start(STOCK.state());
+    let sandbox = with_helper(&registry, "");
+    let configuration = r#"{"credsStore":"nowhere"}"#;
+    sandbox.write("home/.docker/config.json", configuration);
+    let words = ["docker-credential-nowhere is not installed", "credsStore"];
+    promote(&sandbox).fails(4, &words);
+}
+
+#[test]
+fn no_request_goes_around_a_proxy_that_is_not_understood() {
+    let name = "BACKEND_IMAGE_REPO_NAME";
+    let sandbox = || Sandbox::new().with(name, "registry.invalid/app");
+    for (variable, value) in [
+        ("HTTPS_PROXY", "socks5://127.0.0.1:9"),
+        ("https_proxy", "http://127.0.0.1:9 "),
+        ("ALL_PROXY", "canary:::///"),
+    ] {
+        let ran = promote(&sandbox().with(variable, value));
+        ran.fails(4, &[variable, "no HTTP proxy", "hint: "]);
+        assert!(!ran.stderr.contains("canary"), "{}", ran.stderr);
+    }
+    let ran = promote(&sandbox().with("SSL_CERT_FILE", "/nowhere"));
+    ran.fails(4, &["SSL_CERT_FILE", "/nowhere"]);
+}
+
+#[test]
 fn no_process_has_a_secret_among_its_arguments() {
     let registry = Scripted::start(STOCK.state());
     registry.delay(Duration::from_millis(20));
