@@ -6,6 +6,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{self, Context, Global, Report};
+use crate::error::Kind;
 use crate::{console, process};
 
 /// The kinds of errors, as `error::Kind` has them.
@@ -72,6 +73,11 @@ impl Cli {
     pub fn run(self) -> ExitCode {
         console::set_verbose(self.global.verbose);
         let format = self.global.format;
+        process::on_interrupt(move || {
+            let report = Report::of_error(Kind::Interrupted.because("interrupted").into());
+            // Nobody is left to be told that standard output cannot be written.
+            let _ = report.print_results(format);
+        });
         let report = process::end_on_interrupt().and_then(|()| self.dispatch());
         process::yield_to_interrupt();
         report.unwrap_or_else(Report::of_error).print(format)

@@ -2,6 +2,7 @@
 
 use std::io::{ErrorKind, Write as _};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context as _, Result};
 use serde::Serialize;
@@ -10,6 +11,9 @@ use serde_json::json;
 use super::Format;
 use crate::console;
 use crate::error::{Fault, Kind};
+
+/// Whether the results of this process are on standard output.
+static PRINTED: AtomicBool = AtomicBool::new(false);
 
 /// What is said of one service (parameter, finding, file, stage).
 #[derive(Debug)]
@@ -93,8 +97,6 @@ struct ErrorObject {
 #[derive(Debug)]
 pub struct Report {
     entries: Vec<Entry>,
-    /// The results are on standard output already.
-    printed: bool,
     verdict: Option<anyhow::Error>,
 }
 
@@ -103,7 +105,6 @@ impl Report {
     pub fn new(entries: Vec<Entry>) -> Self {
         Self {
             entries,
-            printed: false,
             verdict: None,
         }
     }
@@ -120,14 +121,6 @@ impl Report {
     pub fn of_error(error: anyhow::Error) -> Self {
         let object = json!({ "service": null, "outcome": "failed" });
         Self::new(vec![Entry::failed(&object, error)])
-    }
-
-    /// The report of a command that failed after it had printed its results.
-    pub fn of_late_error(error: anyhow::Error) -> Self {
-        Self {
-            printed: true,
-            ..Self::of_error(error)
-        }
     }
 
     /// The first error, where there is one; the others are told.
@@ -151,11 +144,16 @@ impl Report {
         kind.map_or(ExitCode::SUCCESS, |kind| ExitCode::from(kind.exit_code()))
     }
 
-    /// Prints results to standard output. A usage error prints no JSON.
+    /// Prints results to standard output, where none are there yet: a command may print
+    /// them before it ends, and an interrupt may come just then. A usage error prints
+    /// no JSON.
     ///
     /// # Errors
     /// Where standard output cannot be written; that nobody reads it any more is none.
     pub fn print_results(&self, format: Format) -> Result<()> {
+        if PRINTED.swap(true, Ordering::Relaxed) {
+            return Ok(());
+        }
         match std::io::stdout().write_all(self.results(format).as_bytes()) {
             Err(error) if error.kind() != ErrorKind::BrokenPipe => {
                 Err(error).context("writing the results to standard output")
@@ -167,7 +165,7 @@ impl Report {
     fn results(&self, format: Format) -> String {
         let usage = self.errors().next().map(Fault::kind_of) == Some(Kind::Usage);
         match format {
-            Format::Json if usage || self.printed => String::new(),
+            Format::Json if usage => String::new(),
             Format::Json => {
                 let objects: Vec<_> = self
                     .entries

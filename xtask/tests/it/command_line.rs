@@ -459,7 +459,7 @@ fn an_interrupt_ends_with_130_and_leaves_nothing_half_done() {
     // A layout that is locked by somebody else keeps the command waiting.
     let lock =
         xtask::files::FolderLock::exclusive(&sandbox.path("target/registry/backend")).unwrap();
-    let mut command = sandbox.command(["promote", "backend", "--verbose"]);
+    let mut command = sandbox.command(["promote", "backend", "--verbose", "--format", "json"]);
     let mut child = command
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -471,7 +471,10 @@ fn an_interrupt_ends_with_130_and_leaves_nothing_half_done() {
         .status()
         .unwrap();
     assert!(killed.success());
-    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    let objects: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(objects[0]["error"]["kind"], "interrupted");
     drop(lock);
     sandbox.ok(["promote", "backend"]);
 }

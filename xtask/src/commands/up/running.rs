@@ -142,7 +142,7 @@ pub(super) fn wait_until_one_ends(started: Vec<Started<'_>>) -> Result<Report> {
             service.process.stop();
         }
         let fault = Kind::Failed.because(format!("{first} has ended; its output is above"));
-        Ok(Report::of_late_error(fault.into()))
+        Ok(Report::of_error(fault.into()))
     })
 }
 
