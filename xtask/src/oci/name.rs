@@ -263,7 +263,12 @@ pub struct Tag(String);
 impl Tag {
     /// The tag with `-suffix` behind it; an error where it becomes too long.
     pub fn with_suffix(&self, suffix: &str) -> Result<Self, Fault> {
-        format!("{self}-{suffix}").parse()
+        format!("{self}-{suffix}").parse().map_err(|_| {
+            let fault = format!("the tag {self} leaves no room for -{suffix} in 128 characters");
+            Kind::Configuration
+                .because(fault)
+                .hint("shorten the tag in its parameter")
+        })
     }
 
     /// The tag as text.

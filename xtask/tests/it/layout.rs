@@ -786,3 +786,14 @@ fn files_are_readable_by_others() {
         .mode();
     assert_eq!(mode & 0o044, 0o044);
 }
+
+#[test]
+fn a_tag_without_room_for_the_one_that_keeps_is_refused() {
+    let sandbox = Sandbox::new().with("BACKEND_IMAGE_TAG_PRODUCTION", "x".repeat(120));
+    sandbox.has_staged("one");
+    let ran = sandbox.run(["promote", "backend"]);
+    ran.fails(
+        4,
+        &["leaves no room for -previous", "hint: shorten the tag"],
+    );
+}
