@@ -255,17 +255,67 @@ fn artifacts_of_cargo_are_found_where_its_target_directory_is() {
     assert!(!sandbox.path("elsewhere/codebuild/artifacts/b").exists());
 }
 
+/// Runs a build whose artifacts fail with these words: its phases are told all the same,
+/// and no artifact is left.
+fn fails_after_its_phases(sandbox: &Sandbox, words: &[&str]) {
+    run(sandbox).fails(1, words);
+    run(sandbox).fails(1, &["done  build (", "FAILED  artifacts"]);
+    assert_eq!(
+        phases(sandbox, 1),
+        ran(&[("build", true), ("artifacts", false)])
+    );
+    let left = fs::read_dir(sandbox.path("target/codebuild")).unwrap();
+    let left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, [".script"]);
+}
+
 #[test]
 fn an_artifact_without_a_file_fails() {
-    let sandbox =
-        buildspec("phases:\n  build: {commands: ['true']}\nartifacts: {files: [a.json]}\n");
-    run(&sandbox).fails(
-        1,
+    let sandbox = buildspec(
+        "phases:\n  build: {commands: [touch a]}\nartifacts:\n  files: [a]\n  secondary-artifacts: {second: {files: [a.json]}}\n",
+    );
+    fails_after_its_phases(
+        &sandbox,
         &[
-            "no file fits the artifact artifacts",
+            "no file fits the artifact second",
             "hint: a.json is looked for in",
         ],
     );
+}
+
+#[test]
+fn an_artifact_that_is_no_file_is_named_as_what_it_is() {
+    for (command, words, hint) in [
+        (
+            "ln -sf nowhere out/b",
+            "/out/b of the artifact artifacts is a broken symbolic link to nowhere",
+            "exclude-paths: [\"b\"]",
+        ),
+        (
+            "ln -sfn ../deep out/b",
+            "is a symbolic link to ../deep, which is no file",
+            "hint: ",
+        ),
+        (
+            "rm -f out/b; mkfifo out/b",
+            "/out/b of the artifact artifacts is no file",
+            "hint: ",
+        ),
+    ] {
+        let sandbox = buildspec(&format!(
+            "phases:\n  build: {{commands: [mkdir -p out deep, touch out/a, '{command}']}}\nartifacts: {{base-directory: out, files: ['**/*']}}\n"
+        ));
+        fails_after_its_phases(&sandbox, &[words, hint]);
+    }
+}
+
+#[test]
+fn what_was_copied_before_a_copy_failed_is_no_artifact() {
+    // Nobody can read the start of a process's memory, which says that it is a file.
+    let sandbox = buildspec(
+        "phases:\n  build: {commands: [mkdir -p out, touch out/a, ln -sf /proc/self/mem out/b]}\nartifacts: {base-directory: out, files: ['*']}\n",
+    );
+    fails_after_its_phases(&sandbox, &["/out/b to the artifacts as artifacts/b\n"]);
 }
 
 #[test]

@@ -48,7 +48,8 @@ pub(super) struct Script {
 
 /// Writes the script and its commands to `folder`.
 pub(super) fn write(buildspec: &Buildspec, folder: &Path) -> Result<Script> {
-    let folder = folder.join("script");
+    // No artifact has this name.
+    let folder = folder.join(".script");
     let mut steps = Vec::new();
     for (phase, specification) in buildspec.phases.iter().enumerate() {
         steps.push("test $__stopped = 1 || __begin".to_owned());
