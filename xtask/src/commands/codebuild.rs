@@ -232,8 +232,13 @@ fn fault(phase: &Phase, buildspec: &Path) -> Option<Fault> {
         let fault = format!("the shell ended in the phase {}", phase.phase);
         return Some(Kind::Failed.because(fault));
     };
+    let did = if failed.ended_shell {
+        "ended the shell"
+    } else {
+        "failed"
+    };
     Some(Kind::Failed.because(format!(
-        "{}:{}: `{}` failed in the phase {} with status {}",
+        "{}:{}: `{}` {did} in the phase {} with status {}",
         buildspec.display(),
         failed.line,
         failed.command,

@@ -56,6 +56,8 @@ pub struct Failure {
     pub line: usize,
     /// Its exit status.
     pub status: i32,
+    /// Whether it ended the shell, which fails its phase with any status.
+    pub ended_shell: bool,
 }
 
 /// What a build came to.

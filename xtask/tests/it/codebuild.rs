@@ -90,7 +90,7 @@ fn a_shell_that_dies_is_no_success() {
         let sandbox = buildspec(&format!(
             "env: {{shell: {shell}}}\nphases:\n  build:\n    commands: [echo one, '{command}', echo two]\n"
         ));
-        let words = format!("`{command}` failed in the phase build with status {status}");
+        let words = format!("`{command}` ended the shell in the phase build with status {status}");
         let ran = run(&sandbox);
         ran.fails(1, &[&words]);
         assert_eq!(ran.stdout, "one\n");
@@ -104,8 +104,71 @@ fn a_command_that_ends_the_shell_fails_its_phase() {
             "env: {{shell: {shell}}}\nphases:\n  build:\n    commands: [X=1, exit 3, echo never]\n    finally: [echo finally $X]\n  post_build: {{commands: [echo post]}}\n"
         ));
         let ran = run(&sandbox);
-        ran.fails(1, &["`exit 3` failed in the phase build with status 3"]);
+        ran.fails(
+            1,
+            &[
+                "`exit 3` ended the shell in the phase build with status 3",
+                "done  post_build",
+            ],
+        );
         assert_eq!(ran.stdout, "finally 1\npost\n");
+    }
+}
+
+#[test]
+fn the_phase_in_which_the_shell_ended_is_the_one_that_failed() {
+    let both: &[_] = &[("build", false), ("post_build", true)];
+    for (build, post_build, expected, ended) in [
+        ("exit 3", "true", both, ("exit 3", 3)),
+        ("exit 0", "true", both, ("exit 0", 0)),
+        ("set -e; false", "true", both, ("set -e; false", 1)),
+        (
+            "false",
+            "exit 0",
+            &[("build", false), ("post_build", false)],
+            ("exit 0", 0),
+        ),
+        (
+            "exit 3",
+            "exit 4",
+            &[("build", false), ("post_build", false)],
+            ("exit 4", 4),
+        ),
+        (
+            "true",
+            "exec true",
+            &[("build", true), ("post_build", false)],
+            ("exec true", 0),
+        ),
+    ] {
+        for shell in ["bash", "sh"] {
+            let sandbox = buildspec(&format!(
+                "env: {{shell: {shell}}}\nphases:\n  build: {{commands: ['{build}']}}\n  post_build: {{commands: ['{post_build}']}}\n"
+            ));
+            assert_eq!(phases(&sandbox, 1), ran(expected), "{shell} {build}");
+            let (command, status) = ended;
+            let phase = if command == build {
+                "build"
+            } else {
+                "post_build"
+            };
+            let words =
+                format!("`{command}` ended the shell in the phase {phase} with status {status}");
+            run(&sandbox).fails(1, &[&words]);
+        }
+    }
+}
+
+#[test]
+fn an_unset_variable_ends_the_shell_in_its_phase() {
+    for shell in ["bash", "sh"] {
+        let sandbox = buildspec(&format!(
+            "env: {{shell: {shell}}}\nphases:\n  build: {{commands: [set -eu, 'echo $UNSET']}}\n  post_build: {{commands: [echo ok]}}\n"
+        ));
+        let ran = run(&sandbox);
+        let words = "buildspec.yml:4: `echo $UNSET` ended the shell in the phase build";
+        ran.fails(1, &[words, "done  post_build"]);
+        assert_eq!(ran.stdout, "ok\n");
     }
 }
 

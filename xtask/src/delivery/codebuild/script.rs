@@ -2,8 +2,8 @@
 //!
 //! Each command is a file that the shell reads in, so that variables, functions and
 //! the current folder last from one to the next. The steps are numbered: a command
-//! that ends the shell with `exit` fails its phase, and the next step goes on. A shell
-//! that dies never says that it is over.
+//! that ends the shell with `exit` fails its phase, whatever its status, and the next
+//! step goes on. A shell that dies never says that it is over.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -22,7 +22,7 @@ __log() { echo "${EPOCHREALTIME:-$(date +%s)} $*" >> '@log'; }
 __fail() {
   __failed=1
   CODEBUILD_BUILD_SUCCEEDING=0
-  __log failed "$__now" "$1"
+  __log "$1" "$__now" "$2"
 }
 __begin() { __failed=0; __log begin; }
 __end() {
@@ -33,9 +33,9 @@ __exited() {
   __status=$?
   trap - EXIT
   set +e
-  test "$__status" != 0 || __status=1
-  __fail "$__status"
+  __fail ended "$__status"
 @loop
+  __log over
 }
 trap __exited EXIT
 "#;
@@ -85,7 +85,7 @@ fn step(phase: usize, index: usize, always: bool, path: &Path) -> String {
     };
     let path = quoted(path);
     format!(
-        "if test {condition}; then __now='{phase} {index}'; __log at $__now; . {path}; __status=$?; test $__status = 0 || __fail $__status; fi"
+        "if test {condition}; then __now='{phase} {index}'; __log at $__now; . {path}; __status=$?; test $__status = 0 || __fail failed $__status; fi"
     )
 }
 
@@ -120,7 +120,7 @@ impl Script {
     }
 
     /// What the phases came to. Where the shell died, which ended with `status`, the
-    /// command that it was at has failed.
+    /// command that it was at ended it.
     pub(super) fn phases(&self, buildspec: &Buildspec, status: i32) -> Result<Vec<Phase>> {
         let mut names = buildspec.phases.iter();
         let mut phases: Vec<Phase> = Vec::new();
@@ -134,13 +134,13 @@ impl Script {
                     let name = names.next().context("a phase began that is not there")?;
                     phases.push(begun(name));
                 }
-                (Some("at"), Some(_)) => at = failure(buildspec, &words[2..], Some(status)),
+                (Some("at"), Some(_)) => at = failure(buildspec, &words[2..], Some(status), true),
                 (Some("end"), Some(phase)) => phase.seconds = time - began,
                 (Some("over"), _) => over = true,
-                (Some("failed"), Some(phase)) => {
+                (Some(how @ ("failed" | "ended")), Some(phase)) => {
                     phase.succeeded = false;
-                    let failed = phase.failed.take();
-                    phase.failed = failed.or(failure(buildspec, &words[2..], None));
+                    let failed = failure(buildspec, &words[2..], None, how == "ended");
+                    phase.failed = phase.failed.take().or(failed);
                 }
                 _ => {}
             }
@@ -185,7 +185,12 @@ fn seconds(word: Option<&str>) -> Result<f64> {
 }
 
 /// The command of `PHASE INDEX STATUS`, or of `PHASE INDEX` with a status that is known.
-fn failure(buildspec: &Buildspec, words: &[&str], status: Option<i32>) -> Option<Failure> {
+fn failure(
+    buildspec: &Buildspec,
+    words: &[&str],
+    status: Option<i32>,
+    ended_shell: bool,
+) -> Option<Failure> {
     let number = |index: usize| words.get(index)?.parse::<usize>().ok();
     let phase = buildspec.phases.get(number(0)?)?;
     let (_, command) = commands(phase).nth(number(1)?)?;
@@ -196,5 +201,6 @@ fn failure(buildspec: &Buildspec, words: &[&str], status: Option<i32>) -> Option
             Some(status) => status,
             None => words.get(2)?.parse().ok()?,
         },
+        ended_shell,
     })
 }
