@@ -173,6 +173,16 @@ fn an_unset_variable_ends_the_shell_in_its_phase() {
 }
 
 #[test]
+fn what_separates_words_hides_no_failure() {
+    for separator in [",", "0", " 1"] {
+        let sandbox = buildspec(&format!(
+            "phases: {{build: {{commands: ['IFS=\"{separator}\"', 'sh -c \"exit 10\"']}}}}\n"
+        ));
+        run(&sandbox).fails(1, &["failed in the phase build with status 10"]);
+    }
+}
+
+#[test]
 fn a_failed_phase_before_build_skips_the_others() {
     let text = |rule| {
         format!(

@@ -15,14 +15,15 @@ use super::specification::{Buildspec, Command, PhaseSpecification};
 use super::{Failure, Phase, read};
 use crate::files;
 
-/// What stands before the steps: `@log` is where the shell writes what happens.
+/// What stands before the steps: `@log` is where the shell writes what happens. Commands
+/// may set `IFS`, so that no word of it depends on that.
 const BEGIN: &str = r#"export CODEBUILD_BUILD_SUCCEEDING=1
 __step=0 __stopped=0 __failed=0 __now=
-__log() { echo "${EPOCHREALTIME:-$(date +%s)} $*" >> '@log'; }
+__log() { echo "${EPOCHREALTIME:-$(date +%s)} $1" >> '@log'; }
 __fail() {
   __failed=1
   CODEBUILD_BUILD_SUCCEEDING=0
-  __log "$1" "$__now" "$2"
+  __log "$1 $__now $2"
 }
 __begin() { __failed=0; __log begin; }
 __end() {
@@ -52,7 +53,7 @@ pub(super) fn write(buildspec: &Buildspec, folder: &Path) -> Result<Script> {
     let folder = folder.join(".script");
     let mut steps = Vec::new();
     for (phase, specification) in buildspec.phases.iter().enumerate() {
-        steps.push("test $__stopped = 1 || __begin".to_owned());
+        steps.push(r#"test "$__stopped" = 1 || __begin"#.to_owned());
         for (index, command) in commands(specification) {
             let path = folder.join(format!("{phase}-{index}.sh"));
             files::write_whole(&path, command.text.as_bytes())?;
@@ -60,7 +61,7 @@ pub(super) fn write(buildspec: &Buildspec, folder: &Path) -> Result<Script> {
             steps.push(step(phase, index, always, &path));
         }
         let stops = u8::from(specification.stops_build);
-        steps.push(format!("test $__stopped = 1 || __end {stops}"));
+        steps.push(format!(r#"test "$__stopped" = 1 || __end {stops}"#));
     }
     let script = Script {
         path: folder.join("build.sh"),
@@ -79,13 +80,13 @@ fn commands(phase: &PhaseSpecification) -> impl Iterator<Item = (usize, &Command
 /// A command: not where the phase has failed already, unless it runs in any case.
 fn step(phase: usize, index: usize, always: bool, path: &Path) -> String {
     let condition = if always {
-        "$__stopped = 0"
+        r#""$__stopped" = 0"#
     } else {
-        "$__stopped$__failed = 00"
+        r#""$__stopped$__failed" = 00"#
     };
     let path = quoted(path);
     format!(
-        "if test {condition}; then __now='{phase} {index}'; __log at $__now; . {path}; __status=$?; test $__status = 0 || __fail failed $__status; fi"
+        "if test {condition}; then __now='{phase} {index}'; __log \"at $__now\"; . {path}; __status=$?; test \"$__status\" = 0 || __fail failed \"$__status\"; fi"
     )
 }
 
@@ -101,7 +102,7 @@ impl Script {
             let _ = writeln!(cases, "    {number}) {step} ;;");
         }
         let loops = format!(
-            "while test $__step -lt {}; do\n  __current=$__step; __step=$((__step + 1))\n  case $__current in\n{cases}  esac\ndone",
+            "while test \"$__step\" -lt {}; do\n  __current=$__step; __step=$((__step + 1))\n  case $__current in\n{cases}  esac\ndone",
             steps.len()
         );
         let log = self.log().display().to_string().replace('\'', r"'\''");
