@@ -70,7 +70,7 @@ impl CodeBuild {
         };
         let outcome = codebuild::run(&specification, &build)?;
         show(&outcome);
-        Ok(report(&outcome, &buildspec))
+        Ok(report(outcome, &buildspec))
     }
 }
 
@@ -184,20 +184,28 @@ fn show(outcome: &Outcome) {
             phase.phase, phase.seconds
         ));
     }
+    if outcome.artifacts.is_err() {
+        console::note("FAILED  artifacts");
+    }
     for (name, value) in &outcome.exported {
         console::note(format_args!("exported {name}={value}"));
     }
-    for file in &outcome.artifacts {
+    for file in outcome.artifacts.iter().flatten() {
         console::note(format_args!("artifact {}", file.display()));
     }
 }
 
-/// An object per phase; what a build leaves stands in the last one's.
-fn report(outcome: &Outcome, buildspec: &Path) -> Report {
+/// An object per phase; what a build leaves stands in the last one's. Artifacts that
+/// fail are an object of their own, after them.
+fn report(outcome: Outcome, buildspec: &Path) -> Report {
     let last = outcome.phases.len().saturating_sub(1);
+    let (artifacts, failed) = match outcome.artifacts {
+        Ok(artifacts) => (artifacts, None),
+        Err(error) => (Vec::new(), Some(error)),
+    };
     let entry = |(index, phase): (usize, &Phase)| {
         let left = (index == last)
-            .then(|| json!({ "exported": outcome.exported, "artifacts": outcome.artifacts }));
+            .then(|| json!({ "exported": outcome.exported, "artifacts": artifacts }));
         let mut object = json!(phase);
         if let (Some(object), Some(left)) = (
             object.as_object_mut(),
@@ -210,7 +218,10 @@ fn report(outcome: &Outcome, buildspec: &Path) -> Report {
             None => Entry::silent(&object),
         }
     };
-    Report::new(outcome.phases.iter().enumerate().map(entry).collect())
+    let phases = outcome.phases.iter().enumerate().map(entry);
+    let failed = failed
+        .map(|error| Entry::failed(&json!({ "phase": "artifacts", "succeeded": false }), error));
+    Report::new(phases.chain(failed).collect())
 }
 
 fn fault(phase: &Phase, buildspec: &Path) -> Option<Fault> {
@@ -221,8 +232,13 @@ fn fault(phase: &Phase, buildspec: &Path) -> Option<Fault> {
         let fault = format!("the shell ended in the phase {}", phase.phase);
         return Some(Kind::Failed.because(fault));
     };
+    let did = if failed.ended_shell {
+        "ended the shell"
+    } else {
+        "failed"
+    };
     Some(Kind::Failed.because(format!(
-        "{}:{}: `{}` failed in the phase {} with status {}",
+        "{}:{}: `{}` {did} in the phase {} with status {}",
         buildspec.display(),
         failed.line,
         failed.command,

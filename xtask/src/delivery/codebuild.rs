@@ -56,6 +56,8 @@ pub struct Failure {
     pub line: usize,
     /// Its exit status.
     pub status: i32,
+    /// Whether it ended the shell, which fails its phase with any status.
+    pub ended_shell: bool,
 }
 
 /// What a build came to.
@@ -65,14 +67,16 @@ pub struct Outcome {
     pub phases: Vec<Phase>,
     /// The exported variables that have a value.
     pub exported: BTreeMap<String, String>,
-    /// The artifacts, where the build came so far.
-    pub artifacts: Vec<PathBuf>,
+    /// The artifacts, where the build came so far; an error where it succeeded, and
+    /// they alone failed.
+    pub artifacts: Result<Vec<PathBuf>>,
 }
 
-/// Runs a build. A command that fails is an outcome and no error.
+/// Runs a build. A command that fails is an outcome and no error, as are artifacts that
+/// fail: what the phases came to is told all the same.
 ///
 /// # Errors
-/// The shell cannot be started, or a succeeded build has no file for an artifact.
+/// The shell cannot be started, or what it left cannot be read.
 pub fn run(buildspec: &Buildspec, build: &Build<'_>) -> Result<Outcome> {
     crate::files::remove_folder(build.folder)?;
     let script = script::write(buildspec, build.folder)?;
@@ -104,9 +108,9 @@ pub fn run(buildspec: &Buildspec, build: &Build<'_>) -> Result<Outcome> {
     Ok(Outcome {
         exported: script.exported()?,
         artifacts: if succeeded {
-            collected?
+            collected
         } else {
-            collected.unwrap_or_default()
+            Ok(collected.unwrap_or_default())
         },
         phases,
     })

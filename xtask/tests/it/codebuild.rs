@@ -90,7 +90,7 @@ fn a_shell_that_dies_is_no_success() {
         let sandbox = buildspec(&format!(
             "env: {{shell: {shell}}}\nphases:\n  build:\n    commands: [echo one, '{command}', echo two]\n"
         ));
-        let words = format!("`{command}` failed in the phase build with status {status}");
+        let words = format!("`{command}` ended the shell in the phase build with status {status}");
         let ran = run(&sandbox);
         ran.fails(1, &[&words]);
         assert_eq!(ran.stdout, "one\n");
@@ -104,8 +104,81 @@ fn a_command_that_ends_the_shell_fails_its_phase() {
             "env: {{shell: {shell}}}\nphases:\n  build:\n    commands: [X=1, exit 3, echo never]\n    finally: [echo finally $X]\n  post_build: {{commands: [echo post]}}\n"
         ));
         let ran = run(&sandbox);
-        ran.fails(1, &["`exit 3` failed in the phase build with status 3"]);
+        ran.fails(
+            1,
+            &[
+                "`exit 3` ended the shell in the phase build with status 3",
+                "done  post_build",
+            ],
+        );
         assert_eq!(ran.stdout, "finally 1\npost\n");
+    }
+}
+
+#[test]
+fn the_phase_in_which_the_shell_ended_is_the_one_that_failed() {
+    let both: &[_] = &[("build", false), ("post_build", true)];
+    for (build, post_build, expected, ended) in [
+        ("exit 3", "true", both, ("exit 3", 3)),
+        ("exit 0", "true", both, ("exit 0", 0)),
+        ("set -e; false", "true", both, ("set -e; false", 1)),
+        (
+            "false",
+            "exit 0",
+            &[("build", false), ("post_build", false)],
+            ("exit 0", 0),
+        ),
+        (
+            "exit 3",
+            "exit 4",
+            &[("build", false), ("post_build", false)],
+            ("exit 4", 4),
+        ),
+        (
+            "true",
+            "exec true",
+            &[("build", true), ("post_build", false)],
+            ("exec true", 0),
+        ),
+    ] {
+        for shell in ["bash", "sh"] {
+            let sandbox = buildspec(&format!(
+                "env: {{shell: {shell}}}\nphases:\n  build: {{commands: ['{build}']}}\n  post_build: {{commands: ['{post_build}']}}\n"
+            ));
+            assert_eq!(phases(&sandbox, 1), ran(expected), "{shell} {build}");
+            let (command, status) = ended;
+            let phase = if command == build {
+                "build"
+            } else {
+                "post_build"
+            };
+            let words =
+                format!("`{command}` ended the shell in the phase {phase} with status {status}");
+            run(&sandbox).fails(1, &[&words]);
+        }
+    }
+}
+
+#[test]
+fn an_unset_variable_ends_the_shell_in_its_phase() {
+    for shell in ["bash", "sh"] {
+        let sandbox = buildspec(&format!(
+            "env: {{shell: {shell}}}\nphases:\n  build: {{commands: [set -eu, 'echo $UNSET']}}\n  post_build: {{commands: [echo ok]}}\n"
+        ));
+        let ran = run(&sandbox);
+        let words = "buildspec.yml:4: `echo $UNSET` ended the shell in the phase build";
+        ran.fails(1, &[words, "done  post_build"]);
+        assert_eq!(ran.stdout, "ok\n");
+    }
+}
+
+#[test]
+fn what_separates_words_hides_no_failure() {
+    for separator in [",", "0", " 1"] {
+        let sandbox = buildspec(&format!(
+            "phases: {{build: {{commands: ['IFS=\"{separator}\"', 'sh -c \"exit 10\"']}}}}\n"
+        ));
+        run(&sandbox).fails(1, &["failed in the phase build with status 10"]);
     }
 }
 
@@ -255,17 +328,67 @@ fn artifacts_of_cargo_are_found_where_its_target_directory_is() {
     assert!(!sandbox.path("elsewhere/codebuild/artifacts/b").exists());
 }
 
+/// Runs a build whose artifacts fail with these words: its phases are told all the same,
+/// and no artifact is left.
+fn fails_after_its_phases(sandbox: &Sandbox, words: &[&str]) {
+    run(sandbox).fails(1, words);
+    run(sandbox).fails(1, &["done  build (", "FAILED  artifacts"]);
+    assert_eq!(
+        phases(sandbox, 1),
+        ran(&[("build", true), ("artifacts", false)])
+    );
+    let left = fs::read_dir(sandbox.path("target/codebuild")).unwrap();
+    let left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, [".script"]);
+}
+
 #[test]
 fn an_artifact_without_a_file_fails() {
-    let sandbox =
-        buildspec("phases:\n  build: {commands: ['true']}\nartifacts: {files: [a.json]}\n");
-    run(&sandbox).fails(
-        1,
+    let sandbox = buildspec(
+        "phases:\n  build: {commands: [touch a]}\nartifacts:\n  files: [a]\n  secondary-artifacts: {second: {files: [a.json]}}\n",
+    );
+    fails_after_its_phases(
+        &sandbox,
         &[
-            "no file fits the artifact artifacts",
+            "no file fits the artifact second",
             "hint: a.json is looked for in",
         ],
     );
+}
+
+#[test]
+fn an_artifact_that_is_no_file_is_named_as_what_it_is() {
+    for (command, words, hint) in [
+        (
+            "ln -sf nowhere out/b",
+            "/out/b of the artifact artifacts is a broken symbolic link to nowhere",
+            "exclude-paths: [\"b\"]",
+        ),
+        (
+            "ln -sfn ../deep out/b",
+            "is a symbolic link to ../deep, which is no file",
+            "hint: ",
+        ),
+        (
+            "rm -f out/b; mkfifo out/b",
+            "/out/b of the artifact artifacts is no file",
+            "hint: ",
+        ),
+    ] {
+        let sandbox = buildspec(&format!(
+            "phases:\n  build: {{commands: [mkdir -p out deep, touch out/a, '{command}']}}\nartifacts: {{base-directory: out, files: ['**/*']}}\n"
+        ));
+        fails_after_its_phases(&sandbox, &[words, hint]);
+    }
+}
+
+#[test]
+fn what_was_copied_before_a_copy_failed_is_no_artifact() {
+    // Nobody can read the start of a process's memory, which says that it is a file.
+    let sandbox = buildspec(
+        "phases:\n  build: {commands: [mkdir -p out, touch out/a, ln -sf /proc/self/mem out/b]}\nartifacts: {base-directory: out, files: ['*']}\n",
+    );
+    fails_after_its_phases(&sandbox, &["/out/b to the artifacts as artifacts/b\n"]);
 }
 
 #[test]

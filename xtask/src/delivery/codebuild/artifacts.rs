@@ -8,36 +8,111 @@ use anyhow::{Context as _, Result};
 use super::Build;
 use super::pattern::fits;
 use super::specification::{Artifact, Buildspec};
-use crate::error::Kind;
+use crate::error::{Fault, Kind};
+use crate::files;
 
-/// Copies the files of all artifacts to a folder each, and gives their new paths.
+/// Copies the files of all artifacts to a folder each, and gives their new paths: all of
+/// them or none.
 ///
 /// # Errors
-/// An artifact that no file belongs to, as in CodeBuild.
+/// An artifact that no file belongs to, as in CodeBuild, or something that is no file.
 pub(super) fn collect(buildspec: &Buildspec, build: &Build<'_>) -> Result<Vec<PathBuf>> {
+    // All are found before the first is copied: no artifact has another one's copies.
     let mut copies = Vec::new();
     for artifact in &buildspec.artifacts {
-        let base = base(artifact, build);
-        let files = files(artifact, &base)?;
-        if files.is_empty() {
-            let fault = format!("no file fits the artifact {}", artifact.name);
-            let hint = format!(
-                "{} is looked for in {}",
-                artifact.files.join(", "),
-                base.display()
-            );
-            return Err(Kind::Failed.because(fault).hint(hint).into());
-        }
-        for file in files {
-            copies.push(copy(
-                artifact,
-                &base,
-                &file,
-                &build.folder.join(&artifact.name),
-            )?);
-        }
+        copies.extend(find(artifact, build)?);
     }
-    Ok(copies)
+    // No artifact has this name: CodeBuild allows letters, digits and underscores.
+    let partial = build.folder.join(".partial");
+    let copied = copies
+        .iter()
+        .try_for_each(|copy| copy.write_below(&partial))
+        .and_then(|()| move_all(&partial, build.folder));
+    let removed = files::remove_folder(&partial);
+    copied.and(removed)?;
+    let paths = copies.iter().map(|copy| build.folder.join(&copy.target));
+    Ok(paths.collect())
+}
+
+/// A file that is to be copied.
+struct Copy {
+    source: PathBuf,
+    /// Below the folder of all artifacts.
+    target: PathBuf,
+}
+
+impl Copy {
+    fn write_below(&self, folder: &Path) -> Result<()> {
+        let target = folder.join(&self.target);
+        let parent = target.parent().unwrap_or(folder);
+        fs::create_dir_all(parent)
+            .and_then(|()| fs::copy(&self.source, &target))
+            .map(drop)
+            .with_context(|| {
+                format!(
+                    "copying {} to the artifacts as {}",
+                    self.source.display(),
+                    self.target.display()
+                )
+            })
+    }
+}
+
+/// Moves what is in a folder, where there is one, into another.
+fn move_all(from: &Path, to: &Path) -> Result<()> {
+    if !from.exists() {
+        return Ok(());
+    }
+    let moving = || format!("moving the artifacts to {}", to.display());
+    for entry in fs::read_dir(from).with_context(moving)? {
+        let entry = entry.with_context(moving)?;
+        fs::rename(entry.path(), to.join(entry.file_name())).with_context(moving)?;
+    }
+    Ok(())
+}
+
+/// The files of an artifact.
+fn find(artifact: &Artifact, build: &Build<'_>) -> Result<Vec<Copy>> {
+    let base = base(artifact, build);
+    let found = matching(artifact, &base)?;
+    if found.is_empty() {
+        let fault = format!("no file fits the artifact {}", artifact.name);
+        let hint = format!(
+            "{} is looked for in {}",
+            artifact.files.join(", "),
+            base.display()
+        );
+        return Err(Kind::Failed.because(fault).hint(hint).into());
+    }
+    let copies = found.iter().map(|file| {
+        let source = base.join(file);
+        check(artifact, file, &source)?;
+        let path = Path::new(file);
+        let name = path.file_name().filter(|_| artifact.flat);
+        let target = Path::new(&artifact.name).join(name.map_or(path, Path::new));
+        Ok(Copy { source, target })
+    });
+    copies.collect()
+}
+
+/// Only files can be copied; to open a pipe would take for ever.
+fn check(artifact: &Artifact, file: &str, path: &Path) -> Result<(), Fault> {
+    if path.is_file() {
+        return Ok(());
+    }
+    let what = match fs::read_link(path) {
+        Ok(to) if path.exists() => format!("a symbolic link to {}, which is no file", to.display()),
+        Ok(to) => format!("a broken symbolic link to {}", to.display()),
+        Err(_) => "no file".to_owned(),
+    };
+    let fault = format!(
+        "{} of the artifact {} is {what}",
+        path.display(),
+        artifact.name
+    );
+    Err(Kind::Failed.because(fault).hint(format!(
+        "let a command mend or remove it, or leave it out: exclude-paths: [{file:?}]"
+    )))
 }
 
 /// Where the files of an artifact are: what Cargo leaves may lie elsewhere on this machine.
@@ -50,7 +125,8 @@ fn base(artifact: &Artifact, build: &Build<'_>) -> PathBuf {
     }
 }
 
-fn files(artifact: &Artifact, base: &Path) -> Result<Vec<String>> {
+/// The paths below `base` that fit an artifact.
+fn matching(artifact: &Artifact, base: &Path) -> Result<Vec<String>> {
     let mut all = Vec::new();
     list(base, "", &mut all)?;
     let fits_any =
@@ -79,16 +155,4 @@ fn list(folder: &Path, prefix: &str, found: &mut Vec<String>) -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn copy(artifact: &Artifact, base: &Path, file: &str, folder: &Path) -> Result<PathBuf> {
-    let name = Path::new(file);
-    let target = match name.file_name() {
-        Some(name) if artifact.flat => folder.join(name),
-        _ => folder.join(name),
-    };
-    let copying = || format!("copying {file} to {}", target.display());
-    fs::create_dir_all(target.parent().unwrap_or(folder)).with_context(copying)?;
-    fs::copy(base.join(file), &target).with_context(copying)?;
-    Ok(target)
 }

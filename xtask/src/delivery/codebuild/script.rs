@@ -2,8 +2,8 @@
 //!
 //! Each command is a file that the shell reads in, so that variables, functions and
 //! the current folder last from one to the next. The steps are numbered: a command
-//! that ends the shell with `exit` fails its phase, and the next step goes on. A shell
-//! that dies never says that it is over.
+//! that ends the shell with `exit` fails its phase, whatever its status, and the next
+//! step goes on. A shell that dies never says that it is over.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -15,14 +15,15 @@ use super::specification::{Buildspec, Command, PhaseSpecification};
 use super::{Failure, Phase, read};
 use crate::files;
 
-/// What stands before the steps: `@log` is where the shell writes what happens.
+/// What stands before the steps: `@log` is where the shell writes what happens. Commands
+/// may set `IFS`, so that no word of it depends on that.
 const BEGIN: &str = r#"export CODEBUILD_BUILD_SUCCEEDING=1
 __step=0 __stopped=0 __failed=0 __now=
-__log() { echo "${EPOCHREALTIME:-$(date +%s)} $*" >> '@log'; }
+__log() { echo "${EPOCHREALTIME:-$(date +%s)} $1" >> '@log'; }
 __fail() {
   __failed=1
   CODEBUILD_BUILD_SUCCEEDING=0
-  __log failed "$__now" "$1"
+  __log "$1 $__now $2"
 }
 __begin() { __failed=0; __log begin; }
 __end() {
@@ -33,9 +34,9 @@ __exited() {
   __status=$?
   trap - EXIT
   set +e
-  test "$__status" != 0 || __status=1
-  __fail "$__status"
+  __fail ended "$__status"
 @loop
+  __log over
 }
 trap __exited EXIT
 "#;
@@ -48,10 +49,11 @@ pub(super) struct Script {
 
 /// Writes the script and its commands to `folder`.
 pub(super) fn write(buildspec: &Buildspec, folder: &Path) -> Result<Script> {
-    let folder = folder.join("script");
+    // No artifact has this name.
+    let folder = folder.join(".script");
     let mut steps = Vec::new();
     for (phase, specification) in buildspec.phases.iter().enumerate() {
-        steps.push("test $__stopped = 1 || __begin".to_owned());
+        steps.push(r#"test "$__stopped" = 1 || __begin"#.to_owned());
         for (index, command) in commands(specification) {
             let path = folder.join(format!("{phase}-{index}.sh"));
             files::write_whole(&path, command.text.as_bytes())?;
@@ -59,7 +61,7 @@ pub(super) fn write(buildspec: &Buildspec, folder: &Path) -> Result<Script> {
             steps.push(step(phase, index, always, &path));
         }
         let stops = u8::from(specification.stops_build);
-        steps.push(format!("test $__stopped = 1 || __end {stops}"));
+        steps.push(format!(r#"test "$__stopped" = 1 || __end {stops}"#));
     }
     let script = Script {
         path: folder.join("build.sh"),
@@ -78,13 +80,13 @@ fn commands(phase: &PhaseSpecification) -> impl Iterator<Item = (usize, &Command
 /// A command: not where the phase has failed already, unless it runs in any case.
 fn step(phase: usize, index: usize, always: bool, path: &Path) -> String {
     let condition = if always {
-        "$__stopped = 0"
+        r#""$__stopped" = 0"#
     } else {
-        "$__stopped$__failed = 00"
+        r#""$__stopped$__failed" = 00"#
     };
     let path = quoted(path);
     format!(
-        "if test {condition}; then __now='{phase} {index}'; __log at $__now; . {path}; __status=$?; test $__status = 0 || __fail $__status; fi"
+        "if test {condition}; then __now='{phase} {index}'; __log \"at $__now\"; . {path}; __status=$?; test \"$__status\" = 0 || __fail failed \"$__status\"; fi"
     )
 }
 
@@ -100,7 +102,7 @@ impl Script {
             let _ = writeln!(cases, "    {number}) {step} ;;");
         }
         let loops = format!(
-            "while test $__step -lt {}; do\n  __current=$__step; __step=$((__step + 1))\n  case $__current in\n{cases}  esac\ndone",
+            "while test \"$__step\" -lt {}; do\n  __current=$__step; __step=$((__step + 1))\n  case $__current in\n{cases}  esac\ndone",
             steps.len()
         );
         let log = self.log().display().to_string().replace('\'', r"'\''");
@@ -119,7 +121,7 @@ impl Script {
     }
 
     /// What the phases came to. Where the shell died, which ended with `status`, the
-    /// command that it was at has failed.
+    /// command that it was at ended it.
     pub(super) fn phases(&self, buildspec: &Buildspec, status: i32) -> Result<Vec<Phase>> {
         let mut names = buildspec.phases.iter();
         let mut phases: Vec<Phase> = Vec::new();
@@ -133,13 +135,13 @@ impl Script {
                     let name = names.next().context("a phase began that is not there")?;
                     phases.push(begun(name));
                 }
-                (Some("at"), Some(_)) => at = failure(buildspec, &words[2..], Some(status)),
+                (Some("at"), Some(_)) => at = failure(buildspec, &words[2..], Some(status), true),
                 (Some("end"), Some(phase)) => phase.seconds = time - began,
                 (Some("over"), _) => over = true,
-                (Some("failed"), Some(phase)) => {
+                (Some(how @ ("failed" | "ended")), Some(phase)) => {
                     phase.succeeded = false;
-                    let failed = phase.failed.take();
-                    phase.failed = failed.or(failure(buildspec, &words[2..], None));
+                    let failed = failure(buildspec, &words[2..], None, how == "ended");
+                    phase.failed = phase.failed.take().or(failed);
                 }
                 _ => {}
             }
@@ -184,7 +186,12 @@ fn seconds(word: Option<&str>) -> Result<f64> {
 }
 
 /// The command of `PHASE INDEX STATUS`, or of `PHASE INDEX` with a status that is known.
-fn failure(buildspec: &Buildspec, words: &[&str], status: Option<i32>) -> Option<Failure> {
+fn failure(
+    buildspec: &Buildspec,
+    words: &[&str],
+    status: Option<i32>,
+    ended_shell: bool,
+) -> Option<Failure> {
     let number = |index: usize| words.get(index)?.parse::<usize>().ok();
     let phase = buildspec.phases.get(number(0)?)?;
     let (_, command) = commands(phase).nth(number(1)?)?;
@@ -195,5 +202,6 @@ fn failure(buildspec: &Buildspec, words: &[&str], status: Option<i32>) -> Option
             Some(status) => status,
             None => words.get(2)?.parse().ok()?,
         },
+        ended_shell,
     })
 }
