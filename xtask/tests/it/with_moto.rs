@@ -464,7 +464,12 @@ fn what_was_written_before_the_time_was_over_is_said_to_be() {
     });
     let sandbox = tiny::workspace().with_parameter_store(endpoint.address());
     let ran = sandbox.run(["params", "put", "--from-local", "--timeout", "5"]);
-    assert_eq!(ran.stdout, "TINY_IMAGE_REPO_NAME stored, version 1\n");
+    assert_eq!(
+        ran.stdout,
+        "TINY_IMAGE_REPO_NAME stored, version 1\n\
+         TINY_IMAGE_TAG_STAGING failed\n\
+         TINY_IMAGE_TAG_PRODUCTION failed\n"
+    );
     ran.fails(7, &["TINY_IMAGE_TAG_STAGING", "within 5 seconds"]);
 }
 
