@@ -93,13 +93,15 @@ pub(crate) async fn write(
 ) -> BTreeMap<String, Writing> {
     let mut written = BTreeMap::new();
     for parameter in &write.parameters {
-        let refused = |refusal: Refusal| {
-            let what = format!("writing the parameter {}", parameter.name);
-            refusal.about(&what, Some(&parameter.value))
+        let what = format!("writing the parameter {}", parameter.name);
+        let writing = match clock.bound(put(client, parameter, write)).await {
+            Ok(Ok(version)) => Writing::Stored(version),
+            Ok(Err(refusal)) => Writing::Failed(refusal.about(&what, Some(&parameter.value))),
+            Err(late) => Writing::Failed(Failure {
+                message: format!("{what}: {}", late.message),
+                ..late
+            }),
         };
-        let put = clock.bound(put(client, parameter, write)).await;
-        let version = put.and_then(|put| put.map_err(refused));
-        let writing = version.map_or_else(Writing::Failed, Writing::Stored);
         written.insert(parameter.name.clone(), writing);
     }
     written
