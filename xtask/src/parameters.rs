@@ -292,8 +292,9 @@ fn how_to_put(name: &str) -> String {
     format!("cargo xtask params put {name}")
 }
 
-/// The secrets of the delivery: its secret parameters, and whatever the environment has
-/// for one of its services. No child needs them: what goes to a registry goes from here.
+/// The secrets of the delivery: its secret parameters, whatever secret the environment
+/// has for one of its services, and every password and database URL there. No child
+/// needs them: what goes to a registry goes from here.
 ///
 /// Other secrets of the environment are not the delivery's to hide: Cargo, credential
 /// helpers and services sign in with `CARGO_REGISTRY_TOKEN`, `AWS_SESSION_TOKEN`,
@@ -301,12 +302,14 @@ fn how_to_put(name: &str) -> String {
 fn secrets(workspace: &Workspace, catalogue: &Catalogue, needed: &[Needed]) -> Vec<String> {
     let parameters = needed.iter().map(|needed| needed.name.clone());
     let variables = env::vars_os().filter_map(|(name, _)| name.into_string().ok());
-    let of_services = variables.filter(|name| {
+    let of_delivery = variables.filter(|name| {
         let mut services = workspace.services.iter();
-        services.any(|service| name.starts_with(&format!("{}_", service.prefix())))
+        name.ends_with("_PASSWORD")
+            || name.contains("_DATABASE_URL")
+            || services.any(|service| name.starts_with(&format!("{}_", service.prefix())))
     });
     parameters
-        .chain(of_services)
+        .chain(of_delivery)
         .filter(|name| catalogue.is_secret(name))
         .collect()
 }

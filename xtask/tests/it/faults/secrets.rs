@@ -167,7 +167,12 @@ fn a_helper_sees_no_secret_that_it_does_not_need() {
     sandbox.write("home/seen", "");
     let listed = "[API_TOKEN]\ndescription = \"token\"\n\n[DOCKER_USER]\n";
     sandbox.edit("build/parameters.toml", "[DOCKER_USER]\n", listed);
-    for name in ["API_TOKEN", "BACKEND_FOR_FRONTEND_CLIENT_SECRET"] {
+    for name in [
+        "API_TOKEN",
+        "BACKEND_FOR_FRONTEND_CLIENT_SECRET",
+        "OTHER_PASSWORD",
+        "OTHER_DATABASE_URL",
+    ] {
         sandbox.set(name, "canary-of-the-project");
     }
     sandbox.set("CLOUD_SESSION_TOKEN", "of-the-helper");
