@@ -7,6 +7,7 @@ use xtask::oci::References;
 use xtask::registry::Repository as _;
 
 use crate::support::image::layout;
+use crate::support::scripted::{Scripted, State};
 use crate::support::{Ran, SERVICES, Sandbox, tiny};
 
 #[test]
@@ -208,6 +209,19 @@ fn the_pipeline_runs_from_source_to_image_definitions() {
             "release",
         ])
         .fails(4, &["TINY_TESTED_DIGEST"]);
+}
+
+#[test]
+fn what_is_compiled_takes_nothing_of_the_time_for_the_registry() {
+    let registry = Scripted::start(State::default());
+    let sandbox = tiny::workspace().with("TINY_IMAGE_REPO_NAME", registry.repository("app"));
+    sandbox.write(
+        "tiny/build.rs",
+        "fn main() { std::thread::sleep(std::time::Duration::from_secs(6)) }",
+    );
+    // The build script is not committed, so that nothing is released.
+    let stages = sandbox.json(3, &["--timeout", "5", "pipeline", "run"]);
+    assert_eq!(stages[1]["outcome"], "done", "{stages:?}");
 }
 
 #[test]
