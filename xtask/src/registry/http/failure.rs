@@ -57,6 +57,9 @@ pub(super) fn of_transport(error: ureq::Error) -> Failure {
         ureq::Error::Timeout(_) => Failure::again("no answer in time"),
         ureq::Error::ConnectionFailed => Failure::again("the connection failed"),
         ureq::Error::HostNotFound => Failure::again("the host's name is not known"),
+        ureq::Error::ConnectProxyFailed(why) => {
+            Failure::again(format_args!("the proxy makes no connection: {why}"))
+        }
         ureq::Error::LargeResponseHeader(size, bound) => final_one(
             Kind::Failed,
             format!("the answer's header has {size} bytes, more than the bound of {bound}"),

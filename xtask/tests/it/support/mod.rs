@@ -5,6 +5,7 @@ pub(crate) mod kills;
 pub(crate) mod many;
 pub(crate) mod matrix;
 pub(crate) mod parameter_store;
+pub(crate) mod proxy;
 pub(crate) mod registry;
 pub(crate) mod scripted;
 pub(crate) mod signer;
