@@ -236,17 +236,19 @@ fn dockers_configuration_and_its_helpers_serve_as_well() {
     sandbox
         .run(["staging-tag", "backend"])
         .fails(4, &["docker-credential-test", "hint: "]);
-    helper(
-        &mut sandbox,
+    sandbox.program("bin/docker-credential-test",
         r#"read server; echo "{\"ServerURL\":\"$server\",\"Username\":\"tester\",\"Secret\":\"secret\"}""#,
     );
     sandbox.ok(["staging-tag", "backend"]);
-    helper(&mut sandbox, "echo 'the vault is sealed'; exit 1");
+    sandbox.program(
+        "bin/docker-credential-test",
+        "echo 'the vault is sealed'; exit 1",
+    );
     sandbox
         .run(["staging-tag", "backend"])
         .fails(6, &["the vault is sealed"]);
-    helper(
-        &mut sandbox,
+    sandbox.program(
+        "bin/docker-credential-test",
         "echo 'credentials not found in native keychain'; exit 1",
     );
     sandbox
@@ -256,22 +258,6 @@ fn dockers_configuration_and_its_helpers_serve_as_well() {
     let ran = sandbox.run(["staging-tag", "backend"]);
     ran.fails(4, &["config.json", "line 1"]);
     assert!(!ran.stderr.contains("canary"));
-}
-
-/// Puts a credential helper on the sandbox's `PATH`.
-fn helper(sandbox: &mut Sandbox, script: &str) {
-    use std::os::unix::fs::PermissionsExt as _;
-    sandbox.write(
-        "bin/docker-credential-test",
-        format!("#!/bin/sh\n{script}\n"),
-    );
-    let path = sandbox.path("bin");
-    let mode = fs::Permissions::from_mode(0o755);
-    fs::set_permissions(path.join("docker-credential-test"), mode).unwrap();
-    sandbox.set(
-        "PATH",
-        format!("{}:{}", path.display(), std::env::var("PATH").unwrap()),
-    );
 }
 
 #[test]
