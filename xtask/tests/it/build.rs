@@ -141,6 +141,19 @@ fn sources_without_git_name_their_commit_otherwise() {
 }
 
 #[test]
+fn a_commit_is_known_also_where_git_shows_its_signature() {
+    let sandbox = tiny::workspace();
+    let signature = "echo '[GNUPG:] SIG_CREATED ' >&2; echo '-----BEGIN PGP SIGNATURE-----'";
+    let gpg = sandbox.script("home/gpg", &format!("echo 'gpg: Good' >&2; {signature}"));
+    let settings = format!("[log]\nshowSignature = true\n[gpg]\nprogram = {gpg}\n");
+    sandbox.write("home/.gitconfig", settings);
+    let program = format!("gpg.program={gpg}");
+    let sign = ["commit", "--quiet", "--amend", "--no-edit", "--gpg-sign"];
+    tiny::git(&sandbox, &[&["-c", &program][..], &sign].concat());
+    sandbox.ok(["build"]);
+}
+
+#[test]
 fn what_does_not_compile_fails_with_the_command() {
     let sandbox = tiny::workspace();
     sandbox.write("tiny/src/main.rs", "fn main() { nonsense }");
