@@ -119,7 +119,14 @@ fn quota_used_up(why: &str, headers: &HeaderMap, after: Option<Duration>) -> Fau
     });
     let fault = Kind::Unavailable.because(format!("the registry's quota is used up: {why}"));
     match reset {
-        Some(wait) => fault.hint(format!("try again in {}", humantime::format_duration(wait))),
+        Some(wait) => {
+            // A date is whole seconds; what is left until then is not.
+            let whole = Duration::from_secs(wait.as_secs_f64().ceil() as u64);
+            fault.hint(format!(
+                "try again in {}",
+                humantime::format_duration(whole)
+            ))
+        }
         None => {
             fault.hint("the registry does not say when it resets; Docker Hub counts over six hours")
         }
@@ -258,6 +265,21 @@ mod tests {
             b"slow down",
         );
         assert!(matches!(busy, Failure::Again { .. }));
+    }
+
+    #[test]
+    fn when_a_quota_comes_back_is_told_in_seconds() {
+        let date = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(3600));
+        let headers = headers(&[("ratelimit-remaining", "0"), ("retry-after", &date)]);
+        let quota = of_status(StatusCode::TOO_MANY_REQUESTS, &headers, b"");
+        let Failure::Final(error) = quota else {
+            panic!("a used up quota is final");
+        };
+        let hints = Fault::hints_of(&error).join("\n");
+        assert!(
+            hints.contains("try again in ") && !hints.contains("ms"),
+            "{hints}"
+        );
     }
 
     #[test]
