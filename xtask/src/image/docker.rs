@@ -140,11 +140,7 @@ fn explain(error: anyhow::Error) -> anyhow::Error {
 fn take_in(layout: &Layout, recipe: &Recipe<'_>, saved: &Path) -> Result<Manifest> {
     let archive = archive::Archive::open(saved)?;
     let image = archive.image()?;
-    let layers = image
-        .layers
-        .iter()
-        .map(|name| archive.layer(name))
-        .collect::<Result<Vec<_>>>()?;
+    let layers = image.layers.iter().map(|name| archive.layer(name));
     recipe.write_manifest(layout, &archive.read(&image.config)?, layers)
 }
 

@@ -69,20 +69,22 @@ impl<'a> Recipe<'a> {
     /// Writes an image of one layer, whose tar has the digest `diff_id`.
     pub(super) fn write(&self, layout: &Layout, layer: Layer, diff_id: Digest) -> Result<Manifest> {
         let configuration = serde_json::to_vec(&self.configuration(diff_id))?;
-        self.write_manifest(layout, &configuration, vec![layer])
+        self.write_manifest(layout, &configuration, [Ok(layer)])
     }
 
-    /// Writes an image with a configuration that is there already.
+    /// Writes an image with a configuration that is there already. Each layer is stored
+    /// before the next one is made: only one is in memory.
     pub(super) fn write_manifest(
         &self,
         layout: &Layout,
         configuration: &[u8],
-        layers: Vec<Layer>,
+        layers: impl IntoIterator<Item = Result<Layer>>,
     ) -> Result<Manifest> {
         let configuration = layout.store(CONFIGURATION, configuration)?;
-        let layers = layers
-            .iter()
-            .map(|layer| layout.store(layer.media_type, &layer.bytes));
+        let layers = layers.into_iter().map(|layer| {
+            let layer = layer?;
+            layout.store(layer.media_type, &layer.bytes)
+        });
         let layers: Vec<Descriptor> = layers.collect::<Result<_>>()?;
         let manifest = json!({
             "schemaVersion": 2,

@@ -1,9 +1,8 @@
 //! Doing what was planned.
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use serde::Serialize;
 
-use super::PREVIOUS;
 use super::plan::{Change, Plan};
 use crate::error::{Fault, Kind};
 use crate::oci::{Digest, Manifest, Tag, Target, annotation};
@@ -74,10 +73,7 @@ impl Plan {
             bring_over(staging, staging_tag, place.production, manifest)?;
             self.look_again(place)?;
         }
-        let previous = self.previous();
-        let displaced = previous.map(|previous| displaced(place, previous));
-        let displaced = displaced.transpose()?;
-        let from = displaced.as_ref().map(|(manifest, kept)| Displaced {
+        let from = self.displaced.as_ref().map(|(manifest, kept)| Displaced {
             manifest,
             kept,
             first: First::Kept,
@@ -90,7 +86,7 @@ impl Plan {
         move_tag(place.production, wanted)?;
         Ok(Promoted {
             outcome: Outcome::Promoted,
-            previous,
+            previous: self.previous(),
         })
     }
 
@@ -135,17 +131,6 @@ pub fn commit_tag(tag: &Tag, manifest: &Manifest) -> Result<Option<Tag>, Fault> 
     }
     let dirty = if is_dirty(revision) { "-dirty" } else { "" };
     tag.with_suffix(&format!("{commit}{dirty}")).map(Some)
-}
-
-/// The manifest that is displaced, and the tag that keeps it.
-fn displaced(place: &Place<'_>, previous: Digest) -> Result<(Manifest, Tag)> {
-    let manifest = place.production.manifest(&previous)?.with_context(|| {
-        Kind::NotFound.because(format!(
-            "{} points at {previous}, which is not there",
-            place.production.name().tagged(place.tag)
-        ))
-    })?;
-    Ok((manifest, place.tag.with_suffix(PREVIOUS)?))
 }
 
 pub(super) fn move_tag(repository: &dyn Repository, wanted: Move<'_>) -> Result<()> {

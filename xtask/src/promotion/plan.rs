@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::PREVIOUS;
 use super::apply::Place;
 use crate::error::{Fault, Kind};
-use crate::oci::{Digest, Manifest, RepositoryName, annotation};
+use crate::oci::{Digest, Manifest, RepositoryName, Tag, annotation};
 use crate::workspace::{TagPolicy, is_dirty};
 
 /// What the caller wants of one service.
@@ -69,6 +69,8 @@ pub struct Observation {
     pub current: Option<Digest>,
     /// The wanted manifest; not asked for where the tag points at it already.
     pub manifest: Option<Manifest>,
+    /// The manifest that the tag points at, where another one may displace it.
+    pub displaced: Option<Manifest>,
 }
 
 /// What is to become of the production tag.
@@ -97,6 +99,9 @@ pub struct Plan {
     /// The manifest's bytes; `None` where nothing is to do.
     #[serde(skip)]
     pub(super) manifest: Option<Manifest>,
+    /// The manifest that is displaced, and the tag that keeps it.
+    #[serde(skip)]
+    pub(super) displaced: Option<(Manifest, Tag)>,
 }
 
 impl Plan {
@@ -106,13 +111,15 @@ impl Plan {
     }
 }
 
-/// Asks what [`plan`] needs to know: one request where nothing is to do, else two.
+/// Asks what [`plan`] needs to know: one request where nothing is to do, two where the
+/// tag is new, else three.
 pub fn look(place: &Place<'_>, wish: &Wish) -> Result<Observation> {
     let current = place.production.resolve(place.tag)?;
     if current == Some(wish.digest) {
         return Ok(Observation {
             current,
             manifest: None,
+            displaced: None,
         });
     }
     let source = place.source();
@@ -127,19 +134,34 @@ pub fn look(place: &Place<'_>, wish: &Wish) -> Result<Observation> {
             )
     })?;
     source.check_whole(&manifest)?;
+    let displaced = match wish.policy {
+        TagPolicy::Moving => current.map(|current| look_at_displaced(place, current)),
+        TagPolicy::Immutable => None,
+    };
     Ok(Observation {
         current,
         manifest: Some(manifest),
+        displaced: displaced.transpose()?,
+    })
+}
+
+fn look_at_displaced(place: &Place<'_>, current: Digest) -> Result<Manifest> {
+    place.production.manifest(&current)?.with_context(|| {
+        Kind::NotFound.because(format!(
+            "{} points at {current}, which is not there",
+            place.production.name().tagged(place.tag)
+        ))
     })
 }
 
 /// Decides what is to be done. Pure: the same wish and observation give the same plan.
 pub fn plan(place: &Place<'_>, wish: &Wish, seen: Observation) -> Result<Plan, Fault> {
     let reference = place.production.name().tagged(place.tag);
-    if wish.policy == TagPolicy::Moving {
+    let kept = match wish.policy {
         // The next promotion keeps the displaced image under this name: it must fit from the start.
-        place.tag.with_suffix(PREVIOUS)?;
-    }
+        TagPolicy::Moving => Some(place.tag.with_suffix(PREVIOUS)?),
+        TagPolicy::Immutable => None,
+    };
     let change = match seen.current {
         // Also with an expectation that no longer holds: a repeated command is done.
         Some(current) if current == wish.digest => Change::Nothing,
@@ -164,6 +186,7 @@ pub fn plan(place: &Place<'_>, wish: &Wish, seen: Observation) -> Result<Plan, F
         digest: wish.digest,
         change,
         manifest: seen.manifest,
+        displaced: seen.displaced.zip(kept),
     })
 }
 

@@ -13,7 +13,7 @@ use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
 
 use super::walk::walk;
-use super::{Content, Move, Moved, Repository, Verified, content_error, referrers};
+use super::{Content, Displaced, Move, Moved, Repository, Verified, content_error, referrers};
 use crate::console;
 use crate::error::Kind;
 use crate::files::{self, FolderLock};
@@ -283,8 +283,9 @@ impl Repository for Layout {
     fn move_tag(&self, wanted: Move<'_>) -> Result<Moved> {
         let Move { tag, to, from } = wanted;
         self.write_manifest(to)?;
-        if let Some(displaced) = from {
-            self.write_manifest(displaced.manifest)?;
+        if let Some(Displaced { manifest, .. }) = from {
+            // Broken or not it was here before, and keeps no other from its place.
+            self.store(manifest.media_type().name(), manifest.bytes())?;
         }
         let lock = FolderLock::exclusive(&self.folder)?;
         let mut index = self.read_index()?.unwrap_or_else(Index::empty);

@@ -26,26 +26,24 @@ pub(super) fn listed(index: Option<&Manifest>) -> Vec<Descriptor> {
     }
 }
 
-/// Copies what refers to `subjects`, and to what refers to those; gives how many
-/// manifests that were.
+/// Copies what refers to `subjects`, and to what refers to those.
 pub fn copy_referrers(
     source: &dyn Repository,
     target: &dyn Repository,
     mut subjects: Vec<Digest>,
-) -> Result<usize> {
+) -> Result<()> {
     let mut seen: HashSet<_> = subjects.iter().copied().collect();
-    let mut copied = 0;
     while let Some(subject) = subjects.pop() {
         let referrers = source.referrers(&subject)?;
         for referrer in &referrers {
             copy_manifest(source, target, &referrer.digest, referrer.digest.into())?;
         }
         list(target, &subject, &referrers)?;
-        copied += referrers.len() + copy_attachments(source, target, &subject)?;
+        copy_attachments(source, target, &subject)?;
         let digests = referrers.iter().map(|referrer| referrer.digest);
         subjects.extend(digests.filter(|digest| seen.insert(*digest)));
     }
-    Ok(copied)
+    Ok(())
 }
 
 fn copy_manifest(
@@ -85,14 +83,12 @@ fn copy_attachments(
     source: &dyn Repository,
     target: &dyn Repository,
     subject: &Digest,
-) -> Result<usize> {
-    let mut copied = 0;
+) -> Result<()> {
     for suffix in ATTACHMENTS {
         let tag: Tag = format!("{}{suffix}", tag(subject)?).parse()?;
         if let Some(digest) = source.resolve(&tag)? {
             copy_manifest(source, target, &digest, Target::Tag(tag))?;
-            copied += 1;
         }
     }
-    Ok(copied)
+    Ok(())
 }

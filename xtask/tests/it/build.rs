@@ -7,6 +7,7 @@ use xtask::oci::References;
 use xtask::registry::Repository as _;
 
 use crate::support::image::layout;
+use crate::support::scripted::{Scripted, State};
 use crate::support::{Ran, SERVICES, Sandbox, tiny};
 
 #[test]
@@ -140,6 +141,19 @@ fn sources_without_git_name_their_commit_otherwise() {
 }
 
 #[test]
+fn a_commit_is_known_also_where_git_shows_its_signature() {
+    let sandbox = tiny::workspace();
+    let signature = "echo '[GNUPG:] SIG_CREATED ' >&2; echo '-----BEGIN PGP SIGNATURE-----'";
+    let gpg = sandbox.script("home/gpg", &format!("echo 'gpg: Good' >&2; {signature}"));
+    let settings = format!("[log]\nshowSignature = true\n[gpg]\nprogram = {gpg}\n");
+    sandbox.write("home/.gitconfig", settings);
+    let program = format!("gpg.program={gpg}");
+    let sign = ["commit", "--quiet", "--amend", "--no-edit", "--gpg-sign"];
+    tiny::git(&sandbox, &[&["-c", &program][..], &sign].concat());
+    sandbox.ok(["build"]);
+}
+
+#[test]
 fn what_does_not_compile_fails_with_the_command() {
     let sandbox = tiny::workspace();
     sandbox.write("tiny/src/main.rs", "fn main() { nonsense }");
@@ -208,6 +222,19 @@ fn the_pipeline_runs_from_source_to_image_definitions() {
             "release",
         ])
         .fails(4, &["TINY_TESTED_DIGEST"]);
+}
+
+#[test]
+fn what_is_compiled_takes_nothing_of_the_time_for_the_registry() {
+    let registry = Scripted::start(State::default());
+    let sandbox = tiny::workspace().with("TINY_IMAGE_REPO_NAME", registry.repository("app"));
+    sandbox.write(
+        "tiny/build.rs",
+        "fn main() { std::thread::sleep(std::time::Duration::from_secs(6)) }",
+    );
+    // The build script is not committed, so that nothing is released.
+    let stages = sandbox.json(3, &["--timeout", "5", "pipeline", "run"]);
+    assert_eq!(stages[1]["outcome"], "done", "{stages:?}");
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! `codebuild run`: CodeBuild's semantics on this machine.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 
 use serde_json::Value;
 
@@ -463,12 +462,8 @@ fn staged() -> (Sandbox, String) {
     sandbox.ok(["generate"]);
     let digest = sandbox.has_staged("one").to_string();
     let tool = env!("CARGO_BIN_EXE_xtask");
-    let cargo = format!("#!/bin/sh\ntest \"$1\" = build && exit\nshift\nexec '{tool}' \"$@\"\n");
-    sandbox.write("target/bin/cargo", cargo);
-    let path = sandbox.path("target/bin");
-    fs::set_permissions(path.join("cargo"), fs::Permissions::from_mode(0o755)).unwrap();
-    let others = std::env::var("PATH").unwrap();
-    sandbox.set("PATH", format!("{}:{others}", path.display()));
+    let cargo = format!("test \"$1\" = build && exit\nshift\nexec '{tool}' \"$@\"");
+    sandbox.program("target/bin/cargo", &cargo);
     (sandbox, digest)
 }
 

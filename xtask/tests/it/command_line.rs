@@ -1,8 +1,7 @@
 //! What users meet before anything is delivered: errors, hints, exit codes.
 
-use std::fs::{self, Permissions};
+use std::fs;
 use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt as _;
 use std::process::Stdio;
 
 use serde_json::json;
@@ -367,7 +366,7 @@ fn parameters_are_listed_and_secrets_are_masked() {
 #[test]
 fn a_nested_cargo_does_not_see_the_variables_of_the_outer_one() {
     let mut sandbox = Sandbox::new();
-    let cargo = program(&sandbox, "bin/cargo", "env > seen");
+    let cargo = sandbox.script("bin/cargo", "env > seen");
     sandbox.set("CARGO", cargo);
     for name in ["CARGO_PKG_NAME", "CARGO_MANIFEST_DIR", "OUT_DIR"] {
         sandbox.set(name, "of-the-outer-one");
@@ -381,26 +380,14 @@ fn a_nested_cargo_does_not_see_the_variables_of_the_outer_one() {
     assert!(!seen.contains("of-the-outer-one"), "{seen}");
 }
 
-/// Writes a shell script that can be started, and gives its path.
-fn program(sandbox: &Sandbox, path: &str, script: &str) -> String {
-    sandbox.write(path, format!("#!/bin/sh\n{script}\n"));
-    let path = sandbox.path(path);
-    fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
-    path.display().to_string()
-}
-
 #[test]
 fn a_parameter_that_the_answer_leaves_out_is_not_stored() {
     let mut sandbox = Sandbox::new();
     let answer = json!({ "version": 1, "outcome": { "written": { "SERVICE_DNS_STAGING": { "stored": 1 } } } });
-    let store = program(
-        &sandbox,
-        "bin/store",
-        &format!("cat > seen; echo '{answer}'"),
-    );
+    let store = sandbox.script("bin/store", &format!("cat > seen; echo '{answer}'"));
     // What Cargo says where it has built the program.
     let built = json!({ "reason": "compiler-artifact", "target": { "name": "parameter-store" }, "executable": store });
-    let cargo = program(&sandbox, "bin/cargo", &format!("echo '{built}'"));
+    let cargo = sandbox.script("bin/cargo", &format!("echo '{built}'"));
     sandbox.set("CARGO", cargo);
     let stored = sandbox.run_with_input(&["params", "put", "SERVICE_DNS_STAGING"], "http://a");
     assert_eq!(stored.stdout, "SERVICE_DNS_STAGING stored, version 1\n");
@@ -495,9 +482,7 @@ fn what_only_skipped_tests_need_is_not_installed() {
     // A machine with none of the programs, whose user may not install any.
     let mut sandbox = Sandbox::new();
     for (program, script) in [("apt-get", "exit 1"), ("id", "echo 1000")] {
-        let path = format!("programs/{program}");
-        sandbox.write(&path, format!("#!/bin/sh\n{script}\n"));
-        fs::set_permissions(sandbox.path(&path), Permissions::from_mode(0o755)).unwrap();
+        sandbox.script(&format!("programs/{program}"), script);
     }
     sandbox.set("PATH", sandbox.path("programs").display().to_string());
     let packages = |arguments: &[&str]| {

@@ -305,6 +305,37 @@ fn an_image_with_a_missing_part_is_not_gone_back_to() {
 }
 
 #[test]
+fn an_image_with_a_missing_part_keeps_no_other_from_its_place() {
+    let sandbox = Sandbox::new();
+    let good = sandbox.has_staged("good").to_string();
+    sandbox.ok(["promote", "backend"]);
+    let broken = sandbox.has_staged("broken");
+    sandbox.ok(["promote", "backend"]);
+    fs::remove_file(layer(&sandbox, "backend", broken)).unwrap();
+    assert_eq!(sandbox.ok(["rollback", "backend"]).line(), good);
+    let kept = tag(&sandbox, "backend", "1.0.RELEASE-previous");
+    assert_eq!(kept, Some(broken.to_string()));
+}
+
+#[test]
+fn a_displaced_manifest_that_is_missing_stops_all_before_the_first_change() {
+    let sandbox = Sandbox::new();
+    let first = sandbox.has_staged("first");
+    sandbox.ok(["promote"]);
+    sandbox.has_staged("second");
+    let missing = format!("target/registry/backend/blobs/sha256/{}", first.hex());
+    fs::remove_file(sandbox.path(&missing)).unwrap();
+    for arguments in [&["promote"][..], &["promote", "--dry-run"]] {
+        let objects = sandbox.json(1, arguments);
+        let message = objects[0]["error"]["message"].as_str().unwrap();
+        assert!(message.contains(&missing), "{message}");
+        assert_eq!(objects[1]["outcome"], "planned");
+    }
+    let other = tag(&sandbox, "backend-for-frontend", "1.0.RELEASE");
+    assert_eq!(other, Some(first.to_string()));
+}
+
+#[test]
 fn where_some_services_go_back_and_others_do_not_each_is_told() {
     let sandbox = Sandbox::new();
     sandbox.has_staged("first");

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -12,10 +11,8 @@ use crate::support::{Ran, Sandbox, output_of};
 fn with_cargo(script: &str) -> Sandbox {
     let mut sandbox = Sandbox::new();
     sandbox.ok(["generate"]);
-    sandbox.write("target/cargo", format!("#!/bin/sh\n{script}\n"));
-    let cargo = sandbox.path("target/cargo");
-    fs::set_permissions(&cargo, fs::Permissions::from_mode(0o755)).unwrap();
-    sandbox.set("CARGO", cargo.display().to_string());
+    let cargo = sandbox.script("target/cargo", script);
+    sandbox.set("CARGO", cargo);
     // In the place of a commit.
     sandbox.set("CODEBUILD_RESOLVED_SOURCE_VERSION", "0".repeat(40));
     sandbox.set("SOURCE_DATE_EPOCH", "1000000000");

@@ -4,21 +4,21 @@ mod kills;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpStream;
 use std::process::{Command, Stdio};
 
 use serde_json::json;
 use xtask::oci::{MediaType, Target};
 use xtask::registry::Repository as _;
 
-use crate::support::Sandbox;
 use crate::support::image::{Image, layout, write_index};
 use crate::support::matrix::{self, Behind};
 use crate::support::registry::Registry;
 use crate::support::scripted::Scripted;
 use crate::support::signer;
 use crate::support::stock::{PASSWORD, STOCK, USER};
+use crate::support::{Sandbox, proxy};
 
 const ABSENT: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
@@ -236,17 +236,19 @@ fn dockers_configuration_and_its_helpers_serve_as_well() {
     sandbox
         .run(["staging-tag", "backend"])
         .fails(4, &["docker-credential-test", "hint: "]);
-    helper(
-        &mut sandbox,
+    sandbox.program("bin/docker-credential-test",
         r#"read server; echo "{\"ServerURL\":\"$server\",\"Username\":\"tester\",\"Secret\":\"secret\"}""#,
     );
     sandbox.ok(["staging-tag", "backend"]);
-    helper(&mut sandbox, "echo 'the vault is sealed'; exit 1");
+    sandbox.program(
+        "bin/docker-credential-test",
+        "echo 'the vault is sealed'; exit 1",
+    );
     sandbox
         .run(["staging-tag", "backend"])
         .fails(6, &["the vault is sealed"]);
-    helper(
-        &mut sandbox,
+    sandbox.program(
+        "bin/docker-credential-test",
         "echo 'credentials not found in native keychain'; exit 1",
     );
     sandbox
@@ -256,22 +258,6 @@ fn dockers_configuration_and_its_helpers_serve_as_well() {
     let ran = sandbox.run(["staging-tag", "backend"]);
     ran.fails(4, &["config.json", "line 1"]);
     assert!(!ran.stderr.contains("canary"));
-}
-
-/// Puts a credential helper on the sandbox's `PATH`.
-fn helper(sandbox: &mut Sandbox, script: &str) {
-    use std::os::unix::fs::PermissionsExt as _;
-    sandbox.write(
-        "bin/docker-credential-test",
-        format!("#!/bin/sh\n{script}\n"),
-    );
-    let path = sandbox.path("bin");
-    let mode = fs::Permissions::from_mode(0o755);
-    fs::set_permissions(path.join("docker-credential-test"), mode).unwrap();
-    sandbox.set(
-        "PATH",
-        format!("{}:{}", path.display(), std::env::var("PATH").unwrap()),
-    );
 }
 
 #[test]
@@ -316,28 +302,16 @@ fn every_fault_of_every_request_ends_as_specified() {
 
 /// Connects whoever asks to `server`, wherever they want to go.
 fn proxy_to(server: String) -> String {
-    let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = format!("http://{}", proxy.local_addr().unwrap());
-    std::thread::spawn(move || {
-        for client in proxy.incoming() {
-            let mut client = client.unwrap();
-            let mut head = Vec::new();
-            while !head.ends_with(b"\r\n\r\n") {
-                let mut byte = [0];
-                client.read_exact(&mut byte).unwrap();
-                head.extend(byte);
-            }
-            client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
-            let server = TcpStream::connect(&server).unwrap();
-            for (mut from, mut to) in [(&client, &server), (&server, &client)]
-                .map(|(from, to)| (from.try_clone().unwrap(), to.try_clone().unwrap()))
-            {
-                // Either side may end the connection at any time.
-                std::thread::spawn(move || std::io::copy(&mut from, &mut to));
-            }
+    proxy::start(move |mut client| {
+        client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
+        let server = TcpStream::connect(&server).unwrap();
+        for (mut from, mut to) in [(&client, &server), (&server, &client)]
+            .map(|(from, to)| (from.try_clone().unwrap(), to.try_clone().unwrap()))
+        {
+            // Either side may end the connection at any time.
+            std::thread::spawn(move || std::io::copy(&mut from, &mut to));
         }
-    });
-    address
+    })
 }
 
 #[test]

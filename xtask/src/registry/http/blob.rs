@@ -138,7 +138,7 @@ pub(super) struct Download<'a> {
     repository: &'a HttpRepository,
     blob: Descriptor,
     position: u64,
-    stream: Box<dyn Read + Send>,
+    stream: Box<dyn Read + Send + 'a>,
 }
 
 impl<'a> Download<'a> {
@@ -157,18 +157,11 @@ impl<'a> Download<'a> {
 
     /// One read; an end before the blob's is a broken connection.
     fn read_once(&mut self, buffer: &mut [u8]) -> Result<usize, Failure> {
-        let clock = &self.repository.session.client().clock;
-        if clock.remaining().is_zero() {
-            return Err(Failure::again("the time limit is over"));
-        }
-        let since = Instant::now();
         match self.stream.read(buffer) {
             Ok(0) if self.position < self.blob.size && !buffer.is_empty() => {
                 Err(failure::of_io(&io::ErrorKind::UnexpectedEof.into()))
             }
             Ok(count) => {
-                clock.moved(since, count as u64);
-                self.repository.session.count_bytes(count);
                 self.position += count as u64;
                 Ok(count)
             }
@@ -198,37 +191,60 @@ impl Read for Download<'_> {
     }
 }
 
-fn open_at(
-    repository: &HttpRepository,
+/// The bytes of one answer: counted, and lets the clock stand still while they move.
+struct Arriving<'a, R> {
+    session: &'a Session,
+    answer: R,
+}
+
+impl<R: Read> Read for Arriving<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let clock = &self.session.client().clock;
+        if clock.remaining().is_zero() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        let since = Instant::now();
+        let count = self.answer.read(buffer)?;
+        clock.moved(since, count as u64);
+        self.session.count_bytes(count);
+        Ok(count)
+    }
+}
+
+fn open_at<'a>(
+    repository: &'a HttpRepository,
     blob: &Descriptor,
     offset: u64,
-) -> Result<Box<dyn Read + Send>> {
+) -> Result<Box<dyn Read + Send + 'a>> {
     let what = format!("opening the blob {}", repository.name().at(&blob.digest));
     repository
         .session
         .persist(&what, || open_once(repository, blob, offset))
 }
 
-fn open_once(
-    repository: &HttpRepository,
+fn open_once<'a>(
+    repository: &'a HttpRepository,
     blob: &Descriptor,
     offset: u64,
-) -> Result<Box<dyn Read + Send>, Failure> {
+) -> Result<Box<dyn Read + Send + 'a>, Failure> {
+    let session = &repository.session;
     let mut request = Request::new(Method::GET, repository.url("blobs", blob.digest));
     request.answered_by_blob = true;
     if offset > 0 {
         request.headers.push(("range", format!("bytes={offset}-")));
     }
-    let mut answer = repository.session.exchange(&request)?;
-    match answer.status {
-        StatusCode::PARTIAL_CONTENT if offset > 0 => Ok(Box::new(answer.into_reader())),
-        StatusCode::OK => {
-            // Without support for ranges it begins anew: what is known already is passed over.
-            let mut stream = answer.into_reader();
-            io::copy(&mut stream.by_ref().take(offset), &mut io::sink())
-                .map_err(|error| failure::of_io(&error))?;
-            Ok(Box::new(stream))
-        }
-        status => Err(repository.session.unexpected(status, &answer.read_error())),
-    }
+    let mut answer = session.exchange(&request)?;
+    let known = match answer.status {
+        StatusCode::PARTIAL_CONTENT if offset > 0 => 0,
+        // Without support for ranges it begins anew: what is known already is passed over.
+        StatusCode::OK => offset,
+        status => return Err(session.unexpected(status, &answer.read_error())),
+    };
+    let mut arriving = Arriving {
+        session,
+        answer: answer.into_reader(),
+    };
+    io::copy(&mut arriving.by_ref().take(known), &mut io::sink())
+        .map_err(|error| failure::of_io(&error))?;
+    Ok(Box::new(arriving))
 }

@@ -57,6 +57,9 @@ pub(super) fn of_transport(error: ureq::Error) -> Failure {
         ureq::Error::Timeout(_) => Failure::again("no answer in time"),
         ureq::Error::ConnectionFailed => Failure::again("the connection failed"),
         ureq::Error::HostNotFound => Failure::again("the host's name is not known"),
+        ureq::Error::ConnectProxyFailed(why) => {
+            Failure::again(format_args!("the proxy makes no connection: {why}"))
+        }
         ureq::Error::LargeResponseHeader(size, bound) => final_one(
             Kind::Failed,
             format!("the answer's header has {size} bytes, more than the bound of {bound}"),
@@ -116,7 +119,14 @@ fn quota_used_up(why: &str, headers: &HeaderMap, after: Option<Duration>) -> Fau
     });
     let fault = Kind::Unavailable.because(format!("the registry's quota is used up: {why}"));
     match reset {
-        Some(wait) => fault.hint(format!("try again in {}", humantime::format_duration(wait))),
+        Some(wait) => {
+            // A date is whole seconds; what is left until then is not.
+            let whole = Duration::from_secs(wait.as_secs_f64().ceil() as u64);
+            fault.hint(format!(
+                "try again in {}",
+                humantime::format_duration(whole)
+            ))
+        }
         None => {
             fault.hint("the registry does not say when it resets; Docker Hub counts over six hours")
         }
@@ -255,6 +265,21 @@ mod tests {
             b"slow down",
         );
         assert!(matches!(busy, Failure::Again { .. }));
+    }
+
+    #[test]
+    fn when_a_quota_comes_back_is_told_in_seconds() {
+        let date = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(3600));
+        let headers = headers(&[("ratelimit-remaining", "0"), ("retry-after", &date)]);
+        let quota = of_status(StatusCode::TOO_MANY_REQUESTS, &headers, b"");
+        let Failure::Final(error) = quota else {
+            panic!("a used up quota is final");
+        };
+        let hints = Fault::hints_of(&error).join("\n");
+        assert!(
+            hints.contains("try again in ") && !hints.contains("ms"),
+            "{hints}"
+        );
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Production in a registry of its own: everything goes along, nothing changes.
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use xtask::oci::{Digest, Manifest};
@@ -183,6 +185,21 @@ fn a_blob_that_breaks_off_goes_on_where_it_stopped() {
         let ranges = source.with(|state| state.ranges.clone());
         assert!(ranges.len() == 1 && ranges[0] != "bytes=0-", "{ranges:?}");
     }
+}
+
+#[test]
+fn a_blob_that_comes_again_too_slowly_is_ended_by_the_time_limit() {
+    let mut stock = Stock::new();
+    let image = stock.image(&"large ".repeat(100_000));
+    stock.state.always_whole = true;
+    let (source, target) = (Scripted::start(stock.state), empty(false));
+    let blobs = || Matching::new("GET", layer(&image));
+    source.script(blobs(), When::Only(1), Fault::CutBody);
+    source.script(blobs(), When::From(2), Fault::DripBody);
+    let since = Instant::now();
+    promote(&source, &target, image.digest(), "3").fails(7, &["time limit"]);
+    let took = since.elapsed();
+    assert!(took < Duration::from_secs(20), "{took:?}");
 }
 
 /// The layer's path.

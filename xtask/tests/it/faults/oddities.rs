@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Write as _;
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
 
 use serde_json::json;
@@ -11,9 +12,9 @@ use xtask::registry::Repository as _;
 use super::copies::{Stock, assert_released, empty, promote};
 use super::races::{TAG, promote as promote_in, request};
 use super::{STOCK, sandbox};
-use crate::support::Sandbox;
 use crate::support::image::{Image, layout};
 use crate::support::scripted::{Answer, Fault, Matching, Scripted, When};
+use crate::support::{Sandbox, proxy};
 
 const METHODS: [&str; 4] = ["HEAD", "GET", "PUT", "POST"];
 
@@ -168,6 +169,20 @@ fn answers_that_announce_others_without_end_are_ended() {
     registry.script(request("HEAD", TAG), When::From(1), Fault::EndlessContinue);
     let ran = promote_in(&sandbox(&registry), STOCK.new, &[]);
     ran.fails(1, &["more than the bound of"]);
+}
+
+#[test]
+fn a_proxy_that_makes_no_connection_is_asked_again_and_named() {
+    let refuse = |mut client: TcpStream| {
+        let answer = b"HTTP/1.1 503 Service Unavailable\r\n\r\n";
+        client.write_all(answer).unwrap();
+    };
+    let sandbox = Sandbox::new()
+        .with("BACKEND_IMAGE_REPO_NAME", "registry.invalid/app")
+        .with("HTTPS_PROXY", proxy::start(refuse));
+    let ran = promote_in(&sandbox, STOCK.new, &["--timeout", "1"]);
+    let words = ["trying again", "the proxy", "503", "time limit"];
+    ran.fails(7, &words);
 }
 
 /// An image with a large layer, in a registry, and one that has everything but the layer.

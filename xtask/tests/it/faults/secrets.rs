@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::io::Read as _;
-use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -123,21 +122,10 @@ fn with_helper(registry: &Scripted, script: &str) -> Sandbox {
         "home/.docker/config.json",
         format!(r#"{{"credHelpers":{{"{}":"test"}}}}"#, registry.host()),
     );
-    add_program(&mut sandbox, "docker-credential-test", script);
+    sandbox.program("bin/docker-credential-test", script);
     sandbox.set("DOCKER_PASSWORD", "canary-of-another-registry");
     sandbox.set("BACKEND_DATABASE_URL_PRODUCTION", "canary-database");
     sandbox
-}
-
-/// Puts a program in front of the sandbox's `PATH`.
-fn add_program(sandbox: &mut Sandbox, name: &str, script: &str) {
-    let path = format!("bin/{name}");
-    sandbox.write(&path, format!("#!/bin/sh\n{script}\n"));
-    let permissions = fs::Permissions::from_mode(0o755);
-    fs::set_permissions(sandbox.path(&path), permissions).unwrap();
-    let path = std::env::var("PATH").unwrap();
-    let bin = sandbox.path("bin").display().to_string();
-    sandbox.set("PATH", format!("{bin}:{path}"));
 }
 
 #[test]
@@ -187,9 +175,8 @@ fn a_helper_sees_no_secret_that_it_does_not_need() {
 #[test]
 fn what_turns_the_terminals_echo_off_sees_no_secret() {
     let mut sandbox = Sandbox::new().with("DOCKER_PASSWORD", "canary");
-    add_program(
-        &mut sandbox,
-        "stty",
+    sandbox.program(
+        "bin/stty",
         r#"echo "$1" >> "$HOME/seen"; env >> "$HOME/seen""#,
     );
     sandbox.write("home/seen", "");

@@ -5,6 +5,7 @@ pub(crate) mod kills;
 pub(crate) mod many;
 pub(crate) mod matrix;
 pub(crate) mod parameter_store;
+pub(crate) mod proxy;
 pub(crate) mod registry;
 pub(crate) mod scripted;
 pub(crate) mod signer;
@@ -12,8 +13,9 @@ pub(crate) mod stock;
 pub(crate) mod tiny;
 
 use std::ffi::OsStr;
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -139,6 +141,22 @@ impl Sandbox {
         let path = self.path(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, content).unwrap();
+    }
+
+    /// Writes a shell script that can be started, and gives its path.
+    pub(crate) fn script(&self, path: &str, script: &str) -> String {
+        self.write(path, format!("#!/bin/sh\n{script}\n"));
+        let path = self.path(path);
+        fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
+        path.display().to_string()
+    }
+
+    /// The same, found before other programs of its name by the commands that follow.
+    pub(crate) fn program(&mut self, path: &str, script: &str) {
+        let script = self.script(path, script);
+        let (folder, _) = script.rsplit_once('/').unwrap();
+        let others = std::env::var("PATH").unwrap();
+        self.set("PATH", format!("{folder}:{others}"));
     }
 
     /// Replaces text in a file that has it.

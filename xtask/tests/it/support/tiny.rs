@@ -81,7 +81,8 @@ pub(crate) fn commit(sandbox: &Sandbox) -> String {
     git(sandbox, &["rev-parse", "HEAD"]).trim().to_owned()
 }
 
-fn git(sandbox: &Sandbox, arguments: &[&str]) -> String {
+/// Runs git in the workspace, which must succeed, and gives what it prints.
+pub(crate) fn git(sandbox: &Sandbox, arguments: &[&str]) -> String {
     let mut git = Command::new("git");
     git.arg("-C")
         .arg(sandbox.root())

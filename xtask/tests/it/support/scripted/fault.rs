@@ -34,6 +34,8 @@ pub(crate) enum Fault {
     AnswerAfterEffect(Answer),
     /// One byte after the other, slowly.
     Drip,
+    /// The same of the body alone.
+    DripBody,
     /// Nothing at all.
     Silence,
     /// The effect, but no answer.
@@ -120,6 +122,14 @@ pub(super) fn meet(
     }
 }
 
+fn drip(stream: &mut TcpStream, bytes: &[u8]) -> std::io::Result<()> {
+    bytes.iter().try_for_each(|byte| {
+        stream.write_all(&[*byte])?;
+        std::thread::sleep(DRIP);
+        Ok(())
+    })
+}
+
 /// Answers that never become whole.
 fn send_broken(stream: &mut TcpStream, bytes: &[u8], fault: &Fault) -> Result<(), Ended> {
     let head = end_of_head(bytes).unwrap();
@@ -134,11 +144,10 @@ fn send_broken(stream: &mut TcpStream, bytes: &[u8], fault: &Fault) -> Result<()
             stream.write_all(text.as_bytes())?;
             stream.write_all(&bytes[head..])?;
         }
-        Fault::Drip => {
-            for byte in bytes {
-                stream.write_all(&[*byte])?;
-                std::thread::sleep(DRIP);
-            }
+        Fault::Drip => drip(stream, bytes)?,
+        Fault::DripBody => {
+            stream.write_all(&bytes[..head])?;
+            drip(stream, &bytes[head..])?;
         }
         Fault::EndlessContinue => loop {
             stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
