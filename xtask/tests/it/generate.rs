@@ -318,6 +318,12 @@ fn names_that_aws_would_not_take_are_refused() {
             &format!("name = {:?}", &long[..41]),
             "has 41 characters, and may have 40",
         ),
+        (
+            "backend-for-frontend/Cargo.toml",
+            "name = \"backend-for-frontend\"",
+            "name = \"ssm-reader\"",
+            "the parameters of ssm-reader would begin with SSM",
+        ),
     ] {
         let sandbox = Sandbox::new();
         sandbox.edit(file, from, to);

@@ -254,7 +254,8 @@ fn names_are_checked_before_anything_is_written() {
         "serde-json",
     ];
     let by_rust = ["test", "core", "std", "async", "proc-macro", "target"];
-    for name in taken.into_iter().chain(by_rust) {
+    let by_aws = ["aws-bridge", "awsome", "ssm-reader", "codebuild"];
+    for name in taken.into_iter().chain(by_rust).chain(by_aws) {
         let words = format!("the name {name:?} is taken");
         sandbox
             .run(["onboard", name])
