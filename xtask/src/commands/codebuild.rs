@@ -9,6 +9,7 @@ use serde_json::json;
 use super::{Context, Entry, Format, Report};
 use crate::delivery::codebuild::{self, Build, Buildspec, Outcome, Phase, Source, Variable};
 use crate::error::{Fault, Kind};
+use crate::parameters::Value;
 use crate::workspace;
 use crate::{console, process};
 
@@ -40,9 +41,15 @@ enum Action {
 
 fn assignment(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
-        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
-        _ => Err("NAME=VALUE is expected".to_owned()),
+        Some((name, value)) if is_variable(name) => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("NAME=VALUE is expected, with a NAME of letters, digits and '_'".to_owned()),
     }
+}
+
+/// Whether a shell takes it for the name of a variable.
+fn is_variable(name: &str) -> bool {
+    let letters = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    !name.is_empty() && !name.starts_with(|c: char| c.is_ascii_digit()) && name.chars().all(letters)
 }
 
 impl CodeBuild {
@@ -57,9 +64,12 @@ impl CodeBuild {
             console::warn(format_args!("{key} is not emulated and left out"));
         }
         refuse_exported_secrets(context, &specification)?;
-        let mut variables = of_codebuild(context, &buildspec);
-        variables.extend(of_buildspec(context, &specification, &env)?);
-        variables.extend(env);
+        let fetched = of_parameter_store(context, &specification, &env)?;
+        let exposed = |(name, value): &(String, Value)| (name.clone(), value.expose().to_owned());
+        let mut variables = env;
+        variables.extend(of_codebuild(context, &buildspec));
+        variables.extend(literal(&specification));
+        variables.extend(fetched.iter().map(exposed));
         let root = &context.workspace.root;
         let build = Build {
             source: root,
@@ -68,9 +78,10 @@ impl CodeBuild {
             variables,
             quiet: context.format == Format::Json,
         };
-        let outcome = codebuild::run(&specification, &build)?;
+        let mut outcome = codebuild::run(&specification, &build)?;
+        let withheld = withhold_secrets(&mut outcome, &fetched);
         show(&outcome);
-        Ok(report(outcome, &buildspec))
+        Ok(report(outcome, withheld, &buildspec))
     }
 }
 
@@ -112,6 +123,10 @@ fn of_codebuild(context: &Context, buildspec: &Path) -> Vec<(String, String)> {
         .collect()
 }
 
+/// What to do about an exported secret.
+const WITHOUT_SECRETS: &str =
+    "take it out of env.exported-variables; an action that needs it reads it from Parameter Store";
+
 /// What is exported is shown here, in the console, and to every later action.
 fn refuse_exported_secrets(context: &Context, buildspec: &Buildspec) -> Result<(), Fault> {
     let is_secret = |name: &&String| context.parameters.catalogue().is_secret(name);
@@ -130,49 +145,74 @@ fn refuse_exported_secrets(context: &Context, buildspec: &Buildspec) -> Result<(
     });
     match exported {
         Some(name) => Err(Kind::Refused
-            .because(format!("the buildspec exports {name}, a secret, which everybody would see"))
-            .hint("take it out of env.exported-variables; an action that needs it reads it from Parameter Store")),
+            .because(format!(
+                "the buildspec exports {name}, a secret, which everybody would see"
+            ))
+            .hint(WITHOUT_SECRETS)),
         None => Ok(()),
     }
 }
 
-/// The variables of `env`, without those that are given at the start.
-fn of_buildspec(
+/// The variables whose values stand in the buildspec itself.
+fn literal(buildspec: &Buildspec) -> impl Iterator<Item = (String, String)> {
+    let variables = buildspec.variables.iter();
+    variables.filter_map(|Variable { name, source }| match source {
+        Source::Value(value) => Some((name.clone(), value.clone())),
+        Source::Parameter(_) => None,
+    })
+}
+
+/// The variables that are read from parameters, without those that are given at the start.
+fn of_parameter_store(
     context: &Context,
     buildspec: &Buildspec,
     given: &[(String, String)],
-) -> Result<Vec<(String, String)>> {
-    let is_given = |name: &str| given.iter().any(|(given, _)| given == name);
-    let wanted = buildspec
-        .variables
-        .iter()
-        .filter(|variable| !is_given(&variable.name));
-    let values = wanted.map(|Variable { name, source }| {
-        let value = match source {
-            Source::Value(value) => Some(value.clone()),
-            Source::Parameter(parameter) => parameter_value(context, parameter)?,
-        };
-        Ok(value.map(|value| (name.clone(), value)))
+) -> Result<Vec<(String, Value)>> {
+    let mut fetched = Vec::new();
+    for Variable { name, source } in &buildspec.variables {
+        let is_given = given.iter().any(|(given, _)| given == name);
+        if let (Source::Parameter(parameter), false) = (source, is_given) {
+            let value = parameter_value(context, parameter)?;
+            fetched.extend(value.map(|value| (name.clone(), value)));
+        }
+    }
+    Ok(fetched)
+}
+
+/// Takes exported variables away into which a command has put a secret, and says
+/// which: they would be shown as the others are.
+fn withhold_secrets(outcome: &mut Outcome, fetched: &[(String, Value)]) -> Option<Fault> {
+    let secrets = fetched.iter().filter(|(_, value)| value.is_secret());
+    let mut withheld = Vec::new();
+    outcome.exported.retain(|name, text| {
+        let secret = secrets
+            .clone()
+            .find(|(_, value)| text.contains(value.expose()));
+        withheld.extend(secret.map(|(secret, _)| format!("{name} holds the value of {secret}")));
+        secret.is_none()
     });
-    values.filter_map(Result::transpose).collect()
+    (!withheld.is_empty()).then(|| {
+        let fault = format!(
+            "the buildspec exports a secret, which everybody would see: {}",
+            withheld.join(", ")
+        );
+        Kind::Refused.because(fault).hint(WITHOUT_SECRETS)
+    })
 }
 
 /// A parameter's value. One that is known to have none on this machine stays
 /// unset; any other that is missing fails the build before its first command.
-fn parameter_value(context: &Context, name: &str) -> Result<Option<String>> {
+fn parameter_value(context: &Context, name: &str) -> Result<Option<Value>> {
     let known = context.parameters.catalogue().entry(name);
     match context.parameters.find(name)? {
-        Some(value) => Ok(Some(value.expose().to_owned())),
+        Some(value) => Ok(Some(value)),
         None if known.is_some_and(|entry| entry.local.is_none()) => {
             console::note(format_args!(
                 "{name} has no value on this machine: it stays unset"
             ));
             Ok(None)
         }
-        None => {
-            let value = context.parameters.require(name)?;
-            Ok(Some(value.expose().to_owned()))
-        }
+        None => context.parameters.require(name).map(Some),
     }
 }
 
@@ -196,8 +236,8 @@ fn show(outcome: &Outcome) {
 }
 
 /// An object per phase; what a build leaves stands in the last one's. Artifacts that
-/// fail are an object of their own, after them.
-fn report(outcome: Outcome, buildspec: &Path) -> Report {
+/// fail, and exported variables that are withheld, are objects of their own, after them.
+fn report(outcome: Outcome, withheld: Option<Fault>, buildspec: &Path) -> Report {
     let last = outcome.phases.len().saturating_sub(1);
     let (artifacts, failed) = match outcome.artifacts {
         Ok(artifacts) => (artifacts, None),
@@ -219,9 +259,10 @@ fn report(outcome: Outcome, buildspec: &Path) -> Report {
         }
     };
     let phases = outcome.phases.iter().enumerate().map(entry);
-    let failed = failed
-        .map(|error| Entry::failed(&json!({ "phase": "artifacts", "succeeded": false }), error));
-    Report::new(phases.chain(failed).collect())
+    let after = |part, error| Entry::failed(&json!({ "phase": part, "succeeded": false }), error);
+    let failed = failed.map(|error| after("artifacts", error));
+    let withheld = withheld.map(|fault| after("exported-variables", fault.into()));
+    Report::new(phases.chain(failed).chain(withheld).collect())
 }
 
 fn fault(phase: &Phase, buildspec: &Path) -> Option<Fault> {

@@ -107,12 +107,14 @@ fn show_what_is_left(workspace: &Workspace, service: &Service) {
 2. put the parameters, unless they are there:
    {puts}
    check: cargo xtask params check --parameters ssm
-3. update the stacks {name}-staging and {name}-production from build/environment.yaml, as build/README.md says
+3. update the stacks {name}-staging and {name}-production from build/environment.yaml with Tasks=none-of-{package},
+   as build/README.md says under \"Updating an environment\": its image does not exist yet, and the others run
    check: aws ecs describe-services --cluster {name}-staging --services {package}
 4. update the stack {name}-pipeline from build/pipeline.yaml, and push the commit
    check: aws codepipeline get-pipeline-state --name {name}
 5. after the first deployment: aws ecs update-service --cluster {name}-staging --service {package} --desired-count 1
    check: aws ecs wait services-stable --cluster {name}-staging --services {package}
+   after the first release, the same with {name}-production
 
 The pipeline's structure has changed: stage rollback returns after the next full release.",
         puts = parameters.join("\n   ")

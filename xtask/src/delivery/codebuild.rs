@@ -27,7 +27,7 @@ pub struct Build<'a> {
     pub target: &'a Path,
     /// Where scripts and artifacts go; what an earlier build left there is removed.
     pub folder: &'a Path,
-    /// The variables of the shell.
+    /// The variables of the shell; of those with the same name the first counts.
     pub variables: Vec<(String, String)>,
     /// Whether what the commands print goes to standard error.
     pub quiet: bool,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::template::logical_id;
 use crate::error::{Fault, Kind};
-use crate::workspace::{Environment, Service, Workspace};
+use crate::workspace::{Environment, Service, Workspace, prefix_of};
 
 /// How many services one pipeline delivers.
 pub(super) const SERVICES: usize = 20;
@@ -136,7 +136,18 @@ pub(super) fn check(workspace: &Workspace) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Names that are too long, and those that would be one in the templates.
+/// How the parameters of a service would begin that nobody could set: Parameter Store
+/// takes no name that begins with `AWS` or `SSM` (AWS Systems Manager API Reference,
+/// "PutParameter"), and CodeBuild keeps `CODEBUILD_` for itself.
+pub(super) fn reserved_beginning(package: &str) -> Option<&'static str> {
+    let parameter = format!("{}_", prefix_of(package));
+    let reserved = ["AWS", "SSM", "CODEBUILD_"];
+    reserved
+        .into_iter()
+        .find(|beginning| parameter.starts_with(beginning))
+}
+
+/// Names that are too long or reserved, and those that would be one in the templates.
 fn check_names(workspace: &Workspace) -> Result<(), Fault> {
     let names = [(&workspace.name, DELIVERY_NAME_LENGTH)];
     let services = &workspace.services;
@@ -156,6 +167,15 @@ fn check_names(workspace: &Workspace) -> Result<(), Fault> {
     }
     let mut ids = BTreeMap::new();
     for service in services {
+        if let Some(beginning) = reserved_beginning(&service.package) {
+            let fault = format!(
+                "the parameters of {} would begin with {beginning}, which AWS keeps for itself",
+                service.package
+            );
+            return Err(Kind::Configuration
+                .because(fault)
+                .hint("rename the package"));
+        }
         if let Some(other) = ids.insert(logical_id(&service.package), &service.package) {
             let fault = format!(
                 "{other} and {} would be called the same in the templates",

@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io::PipeReader;
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -114,7 +115,9 @@ impl Background {
         Running::start(line, &expression).map(Self)
     }
 
-    /// Starts `line` in `directory` and gives a reader of both its outputs.
+    /// Starts `line` in `directory` and gives a reader of both its outputs. Ctrl-C at
+    /// a terminal does not reach it but by this process: told to end twice, a service
+    /// would not let its running requests end.
     pub fn piped(
         line: &CommandLine,
         directory: &Path,
@@ -125,7 +128,11 @@ impl Background {
         let expression = prepare(line.expression(directory))
             .stdin_null()
             .stderr_to_stdout()
-            .stdout_file(writer);
+            .stdout_file(writer)
+            .before_spawn(|child| {
+                child.process_group(0);
+                Ok(())
+            });
         // The expression holds this side of the pipe, and the reader sees its end once it is gone.
         let running = Running::start(line, &expression)?;
         drop(expression);

@@ -78,6 +78,22 @@ fn a_secret_is_not_exported() {
 }
 
 #[test]
+fn a_secret_is_not_exported_by_another_name() {
+    let mut sandbox = buildspec(
+        "env:\n  parameter-store: {PASS: DOCKER_PASSWORD}\n  exported-variables: [URL, A]\nphases: {build: {commands: ['export A=1 URL=http://me:$PASS@host']}}\n",
+    );
+    sandbox.set("DOCKER_PASSWORD", "canary");
+    let told = run(&sandbox);
+    told.fails(3, &["URL holds the value of PASS", "exported A=1"]);
+    let objects = sandbox.json(3, &["codebuild", "run", "buildspec.yml"]);
+    assert_eq!(objects[0]["exported"], serde_json::json!({ "A": "1" }));
+    assert_eq!(objects[1]["phase"], "exported-variables");
+    assert!(!format!("{told:?}{objects:?}").contains("canary"));
+    let exported = sandbox.path("target/codebuild/.script/exported");
+    assert!(!exported.exists());
+}
+
+#[test]
 fn a_shell_that_dies_is_no_success() {
     for (shell, command, status) in [
         ("bash", "kill -9 $$", 137),
@@ -222,7 +238,7 @@ fn of_several_lines_the_last_ones_status_counts() {
 #[test]
 fn what_starts_a_build_takes_precedence() {
     let sandbox = buildspec(
-        "env:\n  variables: {A: '$HOME', B: spec}\n  parameter-store: {TAG: BACKEND_IMAGE_TAG_STAGING, REPO: BACKEND_IMAGE_REPO_NAME}\nphases:\n  build:\n    commands: ['echo \"$A $B $TAG $REPO\"']\n",
+        "env:\n  variables: {A: '$HOME', B: spec}\n  parameter-store: {TAG: BACKEND_IMAGE_TAG_STAGING, REPO: BACKEND_IMAGE_REPO_NAME}\nphases:\n  build:\n    commands: ['echo \"$A $B $TAG $REPO $AWS_REGION\"']\n",
     );
     let ran = sandbox.ok([
         "codebuild",
@@ -232,11 +248,15 @@ fn what_starts_a_build_takes_precedence() {
         "B=start",
         "--env",
         "REPO=x=y",
+        "--env",
+        "AWS_REGION=eu-west-1",
     ]);
-    assert_eq!(ran.stdout, "$HOME start 1.0.SNAPSHOT x=y\n");
-    sandbox
-        .run(["codebuild", "run", "buildspec.yml", "--env", "B"])
-        .fails(2, &["NAME=VALUE is expected"]);
+    assert_eq!(ran.stdout, "$HOME start 1.0.SNAPSHOT x=y eu-west-1\n");
+    for wrong in ["B", "=1", "B C=1", "1B=1"] {
+        sandbox
+            .run(["codebuild", "run", "buildspec.yml", "--env", wrong])
+            .fails(2, &["NAME=VALUE is expected"]);
+    }
 }
 
 #[test]

@@ -98,6 +98,27 @@ fn a_release_gets_the_digest_and_the_tag_that_were_approved() {
 }
 
 #[test]
+fn a_service_that_is_new_starts_without_tasks_while_the_others_keep_theirs() {
+    let sandbox = Sandbox::new();
+    sandbox.ok(["generate"]);
+    let environment = sandbox.read("build/environment.yaml");
+    for (service, id) in [
+        ("backend", "Backend"),
+        ("backend-for-frontend", "BackendForFrontend"),
+    ] {
+        for line in [
+            format!("      - none-of-{service}\n"),
+            format!(
+                "  {id}WithoutTasks: !Or [!Equals [!Ref Tasks, none], !Equals [!Ref Tasks, none-of-{service}]]\n"
+            ),
+            format!("      DesiredCount: !If [{id}WithoutTasks, 0, !Ref AWS::NoValue]\n"),
+        ] {
+            assert!(environment.contains(&line), "no {line} in:\n{environment}");
+        }
+    }
+}
+
+#[test]
 fn a_repository_for_production_is_read_where_it_is_used() {
     let sandbox = Sandbox::new();
     sandbox.edit(
@@ -296,6 +317,12 @@ fn names_that_aws_would_not_take_are_refused() {
             "name = \"backend-for-frontend\"",
             &format!("name = {:?}", &long[..41]),
             "has 41 characters, and may have 40",
+        ),
+        (
+            "backend-for-frontend/Cargo.toml",
+            "name = \"backend-for-frontend\"",
+            "name = \"ssm-reader\"",
+            "the parameters of ssm-reader would begin with SSM",
         ),
     ] {
         let sandbox = Sandbox::new();

@@ -198,6 +198,16 @@ fn a_new_service_needs_no_other_edit() {
 }
 
 #[test]
+fn a_service_may_be_called_as_its_modules_are() {
+    let sandbox = onboarded(&["app"]);
+    for file in ["src/main.rs", "tests/it.rs"] {
+        let text = sandbox.read(&format!("target/copy/app/{file}"));
+        // The module would hide the crate from the lines below.
+        assert!(!text.contains("use app::app;"), "{file}: {text}");
+    }
+}
+
+#[test]
 fn a_service_may_call_one_that_was_added() {
     let sandbox = onboarded(&["orders", "--upstream", "backend"]);
     let copy = sandbox.path("target/copy");
@@ -251,7 +261,8 @@ fn names_are_checked_before_anything_is_written() {
         "serde-json",
     ];
     let by_rust = ["test", "core", "std", "async", "proc-macro", "target"];
-    for name in taken.into_iter().chain(by_rust) {
+    let by_aws = ["aws-bridge", "awsome", "ssm-reader", "codebuild"];
+    for name in taken.into_iter().chain(by_rust).chain(by_aws) {
         let words = format!("the name {name:?} is taken");
         sandbox
             .run(["onboard", name])

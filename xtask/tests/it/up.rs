@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -11,7 +12,7 @@ use flate2::write::GzEncoder;
 use serde_json::Value;
 
 use crate::support::image::{Image, layout, tar_of_paths};
-use crate::support::{Ran, Sandbox, tiny};
+use crate::support::{Ran, Sandbox, output_of, tiny};
 
 /// Where what `up` says goes: a pipe that nobody reads would stop it once it is full.
 const LOG: &str = "target/up.log";
@@ -60,6 +61,38 @@ fn services_run_until_an_interrupt_stops_them() {
         TcpStream::connect(address_of(&url)).is_err(),
         "the service is gone"
     );
+}
+
+/// What tells of each signal, and ends where it is told to.
+const TELLING: &str = r#"trap 'echo interrupted' INT
+trap 'echo told to end; kill $!; exit' TERM
+echo '{"message":"listening","address":"127.0.0.1:9"}'
+tail -f /dev/null &
+while :; do wait $!; done"#;
+
+#[test]
+fn an_interrupt_at_the_terminal_tells_a_service_once_to_end() {
+    let sandbox = tiny::workspace();
+    let main = format!(
+        "use std::os::unix::process::CommandExt;
+fn main() {{ panic!(\"{{}}\", std::process::Command::new(\"/bin/sh\").args([\"-c\", {TELLING:?}]).exec()); }}"
+    );
+    sandbox.write("tiny/src/main.rs", main);
+    sandbox.ok(["build"]);
+    let mut command = sandbox.command(["up"]);
+    let log = File::create(sandbox.path(LOG)).unwrap();
+    command.stdout(Stdio::piped()).stderr(log).process_group(0);
+    let mut child = command.spawn().unwrap();
+    let mut url = String::new();
+    BufReader::new(child.stdout.as_mut().unwrap())
+        .read_line(&mut url)
+        .unwrap();
+    // A terminal signals the group of what it runs.
+    output_of(Command::new("kill").args(["-INT", "--", &format!("-{}", child.id())]));
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    let log = sandbox.read(LOG);
+    assert!(log.contains("tiny | told to end"), "{log}");
+    assert!(!log.contains("tiny | interrupted"), "{log}");
 }
 
 /// A line in another encoding, and one that is longer than anybody keeps in memory.

@@ -153,7 +153,8 @@ impl Script {
         Ok(phases)
     }
 
-    /// The exported variables that have a value.
+    /// The exported variables that have a value. Their files are gone then: a command may
+    /// have put a secret there.
     pub(super) fn exported(&self) -> Result<BTreeMap<String, String>> {
         let folder = self.folder.join("exported");
         let Ok(entries) = std::fs::read_dir(&folder) else {
@@ -165,7 +166,9 @@ impl Script {
             let name = entry.file_name().to_string_lossy().into_owned();
             Ok((name, value.strip_suffix('\n').unwrap_or(&value).to_owned()))
         });
-        values.collect()
+        let values = values.collect();
+        files::remove_folder(&folder)?;
+        values
     }
 }
 

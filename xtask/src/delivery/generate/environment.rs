@@ -7,6 +7,8 @@ use crate::workspace::{Environment, Service, Workspace};
 
 const TEMPLATE: &str = include_str!("environment/template.yaml");
 const SUFFIXES: &str = include_str!("environment/suffixes.yaml");
+const TASKS: &str = include_str!("environment/tasks.yaml");
+const WITHOUT_TASKS: &str = include_str!("environment/without_tasks.yaml");
 const IMAGE_PARAMETER: &str = include_str!("environment/image_parameter.yaml");
 const INGRESS: &str = include_str!("environment/ingress.yaml");
 const SERVICE: &str = include_str!("environment/service.yaml");
@@ -33,15 +35,13 @@ pub(super) fn environment(
     processor: AwsProcessor,
 ) -> String {
     let services = &workspace.services;
-    let image_parameters = services.iter().map(|service| {
-        fill(
-            IMAGE_PARAMETER,
-            &[
-                ("Service", &logical_id(&service.package)),
-                ("package", &service.package),
-            ],
-        )
-    });
+    let for_each = |template| {
+        let of = |service: &Service| {
+            let id = logical_id(&service.package);
+            fill(template, &[("Service", &id), ("package", &service.package)])
+        };
+        services.iter().map(of).collect::<String>()
+    };
     let described = services.iter().enumerate().map(|(index, service)| {
         of_service(
             workspace,
@@ -63,7 +63,9 @@ pub(super) fn environment(
         &[
             ("name", &workspace.name),
             ("suffixes", suffixes),
-            ("image_parameters", &image_parameters.collect::<String>()),
+            ("tasks", &for_each(TASKS)),
+            ("without_tasks", &for_each(WITHOUT_TASKS)),
+            ("image_parameters", &for_each(IMAGE_PARAMETER)),
             ("ingress", &ingress(services)),
             ("services", &described),
         ],

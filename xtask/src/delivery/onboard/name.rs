@@ -27,6 +27,11 @@ pub(super) fn check(workspace: &Workspace, package: &str) -> Result<(), Fault> {
     if TAKEN_BY_RUST.split(' ').any(|word| word == package) {
         return taken("Rust or Cargo has it".to_owned());
     }
+    if let Some(beginning) = model::reserved_beginning(package) {
+        return taken(format!(
+            "its parameters would begin with {beginning}, which AWS keeps for itself"
+        ));
+    }
     if workspace.packages.iter().any(|other| other == package) {
         return taken("a package of this workspace has it".to_owned());
     }
