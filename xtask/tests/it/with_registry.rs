@@ -12,13 +12,12 @@ use serde_json::json;
 use xtask::oci::{MediaType, Target};
 use xtask::registry::Repository as _;
 
-use crate::support::Sandbox;
 use crate::support::image::{Image, layout, write_index};
 use crate::support::matrix::{self, Behind};
 use crate::support::registry::Registry;
 use crate::support::scripted::Scripted;
-use crate::support::signer;
 use crate::support::stock::{PASSWORD, STOCK, USER};
+use crate::support::{Ran, Sandbox, output_of};
 
 const ABSENT: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
@@ -340,11 +339,26 @@ fn proxy_to(server: String) -> String {
     address
 }
 
-#[test]
-fn a_certificate_that_is_not_trusted_ends_the_command_at_once() {
+/// What comes of a promotion where the registry's host is the server at `address`.
+fn promote_at(address: String) -> Ran {
+    let sandbox = Sandbox::new()
+        .with("BACKEND_IMAGE_REPO_NAME", "registry.invalid/app")
+        .with("HTTPS_PROXY", proxy_to(address));
+    sandbox.run(["promote", "backend", "--digest", ABSENT])
+}
+
+/// What comes of it where the host has the certificate that `openssl req` makes with
+/// `more` arguments.
+fn promote_with_certificate(more: &[&str]) -> Ran {
     let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("certificate"), signer::certificate()).unwrap();
-    fs::write(folder.path().join("key"), signer::key()).unwrap();
+    let request = "req -x509 -newkey rsa:2048 -nodes -keyout key -out certificate -subj /CN=host";
+    let mut openssl = Command::new("openssl");
+    output_of(
+        openssl
+            .args(request.split(' '))
+            .args(more)
+            .current_dir(folder.path()),
+    );
     let arguments = "s_server -accept 127.0.0.1:0 -cert certificate -key key";
     let mut server = Command::new("openssl")
         .args(arguments.split(' '))
@@ -358,14 +372,24 @@ fn a_certificate_that_is_not_trusted_ends_the_command_at_once() {
     let address = lines
         .find_map(|line| Some(line.unwrap().strip_prefix("ACCEPT ")?.to_owned()))
         .unwrap();
-    let sandbox = Sandbox::new()
-        .with("BACKEND_IMAGE_REPO_NAME", "registry.invalid/app")
-        .with("HTTPS_PROXY", proxy_to(address));
-    let ran = sandbox.run(["promote", "backend", "--digest", ABSENT]);
+    let ran = promote_at(address);
     server.kill().unwrap();
     server.wait().unwrap();
-    ran.fails(7, &["no trusted connection", "hint: ", "SSL_CERT_FILE"]);
-    assert!(!ran.stderr.contains("trying again"), "{}", ran.stderr);
+    ran
+}
+
+#[test]
+fn a_host_that_is_not_trusted_ends_the_command_at_once() {
+    let of_a_host = ["-addext", "basicConstraints=critical,CA:FALSE"];
+    let plain = Registry::open();
+    for (ran, hint) in [
+        (promote_with_certificate(&of_a_host), "SSL_CERT_FILE"),
+        (promote_with_certificate(&[]), "CA:FALSE"),
+        (promote_at(plain.host()), "does not speak TLS"),
+    ] {
+        ran.fails(7, &["no trusted connection", "hint: ", hint]);
+        assert!(!ran.stderr.contains("trying again"), "{}", ran.stderr);
+    }
 }
 
 #[test]
