@@ -313,8 +313,8 @@ fn every_fault_of_every_request_ends_as_specified() {
     matrix::check(Behind::Registry);
 }
 
-/// Connects whoever asks to `server`, wherever they want to go.
-fn proxy_to(server: String) -> String {
+/// A proxy that does this with whoever asks it for a connection.
+fn proxy(serve: impl Fn(TcpStream) + Send + 'static) -> String {
     let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", proxy.local_addr().unwrap());
     std::thread::spawn(move || {
@@ -326,17 +326,45 @@ fn proxy_to(server: String) -> String {
                 client.read_exact(&mut byte).unwrap();
                 head.extend(byte);
             }
-            client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
-            let server = TcpStream::connect(&server).unwrap();
-            for (mut from, mut to) in [(&client, &server), (&server, &client)]
-                .map(|(from, to)| (from.try_clone().unwrap(), to.try_clone().unwrap()))
-            {
-                // Either side may end the connection at any time.
-                std::thread::spawn(move || std::io::copy(&mut from, &mut to));
-            }
+            serve(client);
         }
     });
     address
+}
+
+/// Connects whoever asks to `server`, wherever they want to go.
+fn proxy_to(server: String) -> String {
+    proxy(move |mut client| {
+        client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
+        let server = TcpStream::connect(&server).unwrap();
+        for (mut from, mut to) in [(&client, &server), (&server, &client)]
+            .map(|(from, to)| (from.try_clone().unwrap(), to.try_clone().unwrap()))
+        {
+            // Either side may end the connection at any time.
+            std::thread::spawn(move || std::io::copy(&mut from, &mut to));
+        }
+    })
+}
+
+/// What comes of a promotion where the proxy answers with `status` instead of connecting.
+fn promote_through_proxy_that_answers(status: &'static str) -> Ran {
+    let refusing = proxy(move |mut client| {
+        let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n");
+        client.write_all(answer.as_bytes()).unwrap();
+    });
+    let sandbox = Sandbox::new()
+        .with("BACKEND_IMAGE_REPO_NAME", "registry.invalid/app")
+        .with("HTTPS_PROXY", refusing);
+    sandbox.run(["--timeout", "1", "promote", "backend", "--digest", ABSENT])
+}
+
+#[test]
+fn a_proxy_that_refuses_is_told_at_once_and_one_that_is_in_trouble_asked_again() {
+    let refused = promote_through_proxy_that_answers("407 Proxy Authentication Required");
+    refused.fails(7, &["proxy", "407", "hint: check HTTPS_PROXY"]);
+    assert!(!refused.stderr.contains("trying again"), "{refused:?}");
+    let in_trouble = promote_through_proxy_that_answers("503 Service Unavailable");
+    in_trouble.fails(7, &["proxy", "503", "trying again"]);
 }
 
 /// What comes of a promotion where the registry's host is the server at `address`.

@@ -63,6 +63,7 @@ pub(super) fn of_transport(error: ureq::Error) -> Failure {
             format!("the answer's header has {size} bytes, more than the bound of {bound}"),
         ),
         ureq::Error::Rustls(error) => untrusted(&error),
+        ureq::Error::ConnectProxyFailed(why) => without_tunnel(&why),
         other => final_one(Kind::Failed, format!("the answer is no HTTP: {other}")),
     }
 }
@@ -87,6 +88,20 @@ fn untrusted(error: &rustls::Error) -> Failure {
 
 /// The library's word for what `openssl req -x509` makes by itself, and other clients take.
 const AUTHORITY_AS_HOST: &str = "CaUsedAsEndEntity";
+
+/// Sorts what a proxy answers instead of connecting. The library passes its status on
+/// as text alone, at the end; none where there was no answer.
+fn without_tunnel(why: &str) -> Failure {
+    let why = format!("no connection through the proxy: {why}");
+    let status = why.rsplit('/').next().map(str::parse::<StatusCode>);
+    match status {
+        Some(Ok(status)) if !is_passing(status) => Kind::Unavailable
+            .because(why)
+            .hint("check HTTPS_PROXY and the account in it, `export HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT`; NO_PROXY names hosts that are reached without it")
+            .into(),
+        _ => Failure::again(why),
+    }
+}
 
 /// Sorts an error of reading or writing a body.
 pub(super) fn of_io(error: &std::io::Error) -> Failure {
