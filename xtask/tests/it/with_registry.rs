@@ -223,6 +223,12 @@ fn dockers_configuration_and_its_helpers_serve_as_well() {
         ),
     );
     sandbox.ok(["staging-tag", "backend"]);
+    // Helpers leave names without an account behind.
+    sandbox.write(
+        "home/.docker/config.json",
+        format!(r#"{{"auths":{{"{host}":{{}},"https://{host}/v1/":{{"auth":"{auth}"}}}}}}"#),
+    );
+    sandbox.ok(["staging-tag", "backend"]);
 
     sandbox.write(
         "docker/config.json",
@@ -255,6 +261,19 @@ fn dockers_configuration_and_its_helpers_serve_as_well() {
     let ran = sandbox.run(["staging-tag", "backend"]);
     ran.fails(4, &["config.json", "line 1"]);
     assert!(!ran.stderr.contains("canary"));
+
+    // The file itself, where its folder should stand.
+    let file = sandbox.path("docker/config.json").display().to_string();
+    sandbox.set("DOCKER_CONFIG", file);
+    let ran = sandbox.run(["staging-tag", "backend"]);
+    ran.fails(
+        4,
+        &[
+            "config.json/config.json cannot be read",
+            "hint: ",
+            "DOCKER_CONFIG",
+        ],
+    );
 }
 
 /// Puts a credential helper on the sandbox's `PATH`.
