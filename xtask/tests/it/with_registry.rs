@@ -17,7 +17,7 @@ use crate::support::matrix::{self, Behind};
 use crate::support::registry::Registry;
 use crate::support::scripted::Scripted;
 use crate::support::stock::{PASSWORD, STOCK, USER};
-use crate::support::{Ran, Sandbox, output_of};
+use crate::support::{Ran, Sandbox, output_of, tiny};
 
 const ABSENT: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
@@ -463,6 +463,17 @@ fn a_registry_that_is_not_there_is_unavailable_after_the_time_limit() {
         7,
         &["trying again in", "within the time limit of 1 s", "hint: "],
     );
+}
+
+#[test]
+fn a_build_takes_nothing_from_the_time_for_registries() {
+    let registry = Registry::open();
+    let sandbox = tiny::workspace().with("TINY_IMAGE_REPO_NAME", registry.repository("app"));
+    let script = "fn main() { std::thread::sleep(std::time::Duration::from_secs(3)) }";
+    sandbox.write("tiny/build.rs", script);
+    tiny::commit_all(&sandbox);
+    let stages = sandbox.json(0, &["--timeout", "3", "pipeline", "run"]);
+    assert_eq!(stages[2]["outcome"], "done", "{stages:?}");
 }
 
 #[test]

@@ -7,31 +7,40 @@ use std::time::{Duration, Instant};
 /// bytes a second.
 const STEADY_RATE: u64 = 64 * 1024;
 
-/// One limit for all requests of a command. While blobs move at
-/// [`STEADY_RATE`] or more it stands still.
+/// One limit for all requests of a command. It runs while anybody waits for a
+/// registry: what else a command does, such as compiling, takes the time that it takes.
+/// While blobs move at [`STEADY_RATE`] or more it stands still.
 #[derive(Debug)]
 pub(super) struct Clock {
     limit: Duration,
-    started: Instant,
-    still: Mutex<Still>,
+    time: Mutex<Time>,
 }
 
-/// How long the clock stood still, and until when that is counted: transfers
-/// side by side are counted once.
+/// What the clock shows. Waits side by side are counted once, and so are transfers.
 #[derive(Debug)]
-struct Still {
-    total: Duration,
+struct Time {
+    /// How many wait now, since when, and how long others did before.
+    waiting: usize,
+    since: Instant,
+    waited: Duration,
+    /// How long the clock stood still, and until when that is counted.
+    still: Duration,
     until: Instant,
 }
+
+/// Somebody who waits for a registry, until this is dropped.
+pub(super) struct Waiting<'a>(&'a Clock);
 
 impl Clock {
     pub(super) fn new(limit: Duration) -> Self {
         let now = Instant::now();
         Self {
             limit,
-            started: now,
-            still: Mutex::new(Still {
-                total: Duration::ZERO,
+            time: Mutex::new(Time {
+                waiting: 0,
+                since: now,
+                waited: Duration::ZERO,
+                still: Duration::ZERO,
                 until: now,
             }),
         }
@@ -43,9 +52,19 @@ impl Clock {
 
     /// What is left of the limit.
     pub(super) fn remaining(&self) -> Duration {
-        let still = self.still().total;
+        let time = self.time();
         self.limit
-            .saturating_sub(self.started.elapsed().saturating_sub(still))
+            .saturating_sub(time.waited_until_now().saturating_sub(time.still))
+    }
+
+    /// Lets the clock run as long as the result lives.
+    pub(super) fn wait(&self) -> Waiting<'_> {
+        let mut time = self.time();
+        if time.waiting == 0 {
+            time.since = Instant::now();
+        }
+        time.waiting += 1;
+        Waiting(self)
     }
 
     /// Counts `bytes` of a blob that moved since `since`.
@@ -53,15 +72,33 @@ impl Clock {
         let now = Instant::now();
         let steady = Duration::from_secs_f64(bytes as f64 / STEADY_RATE as f64);
         let earned = steady.min(now.duration_since(since));
-        let mut still = self.still();
-        let from = (now - earned).max(still.until);
+        let mut time = self.time();
+        let from = (now - earned).max(time.until);
         if from < now {
-            still.total += now - from;
-            still.until = now;
+            time.still += now - from;
+            time.until = now;
         }
     }
 
-    fn still(&self) -> MutexGuard<'_, Still> {
-        self.still.lock().unwrap_or_else(PoisonError::into_inner)
+    fn time(&self) -> MutexGuard<'_, Time> {
+        self.time.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Time {
+    fn waited_until_now(&self) -> Duration {
+        match self.waiting {
+            0 => self.waited,
+            _ => self.waited + self.since.elapsed(),
+        }
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let mut time = self.0.time();
+        time.waited = time.waited_until_now();
+        time.since = Instant::now();
+        time.waiting -= 1;
     }
 }

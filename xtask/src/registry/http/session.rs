@@ -85,6 +85,7 @@ impl Session {
         what: &dyn Display,
         mut step: impl FnMut() -> Result<T, Failure>,
     ) -> Result<T> {
+        let _waiting = self.client.clock.wait();
         let mut backoff = FIRST_WAIT;
         loop {
             let (why, after) = match step() {

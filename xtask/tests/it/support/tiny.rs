@@ -71,9 +71,14 @@ pub(crate) fn workspace() -> Sandbox {
     sandbox.write("build/Dockerfile", DOCKERFILE);
     sandbox.write(".gitignore", "/target/\n/home/\n");
     git(&sandbox, &["init", "--quiet"]);
-    git(&sandbox, &["add", "."]);
-    git(&sandbox, &["commit", "--quiet", "--message", "Everything"]);
+    commit_all(&sandbox);
     sandbox.with_toolchain()
+}
+
+/// Commits whatever the workspace has.
+pub(crate) fn commit_all(sandbox: &Sandbox) {
+    git(sandbox, &["add", "."]);
+    git(sandbox, &["commit", "--quiet", "--message", "Everything"]);
 }
 
 /// The commit of the workspace.
