@@ -121,6 +121,20 @@ fn an_answer_is_understood_however_it_is_written() {
     }
 }
 
+#[test]
+fn a_token_is_taken_under_either_name() {
+    fn under_the_other_name(bytes: &[u8]) -> Vec<u8> {
+        let text = String::from_utf8(closed_by_its_end(bytes)).unwrap();
+        let other = r#""token":"","expires_in":"soon","access_token":"#;
+        text.replace(r#""token":"#, other).into()
+    }
+    let registry = Scripted::start(STOCK.state());
+    let token = Matching::new("GET", "/token");
+    registry.script(token, When::From(1), Fault::Rewritten(under_the_other_name));
+    let ran = promote_in(&sandbox(&registry), STOCK.new, &[]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+}
+
 fn said_to_be_compressed(bytes: &[u8]) -> Vec<u8> {
     let (head, body) = parts(bytes);
     let head = head.replacen("\r\n", "\r\nContent-Encoding: gzip\r\n", 1);
