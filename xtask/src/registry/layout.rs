@@ -265,7 +265,11 @@ impl Repository for Layout {
                 format_args!("{} has the digest {found}", path.display()),
             ));
         }
-        let manifest = Manifest::parse(bytes, None).map_err(|why| self.broken(*digest, why))?;
+        let manifest = Manifest::parse(bytes, None).map_err(|why| {
+            Kind::NotFound
+                .because(format!("{} is no image: {why}", self.name.at(digest)))
+                .hint("name an image by its manifest's digest, as `cargo xtask staging-tag` prints it: an image ID of Docker is another one")
+        })?;
         Ok(Some(manifest))
     }
 

@@ -689,6 +689,25 @@ fn a_broken_layout_is_told_and_nothing_is_promoted() {
 }
 
 #[test]
+fn the_digest_of_a_part_of_an_image_is_no_image() {
+    let sandbox = Sandbox::new();
+    let digest = sandbox.has_staged("one");
+    sandbox.ok(["promote", "backend"]);
+    let target = layout(&sandbox.path("target/registry/backend"));
+    let manifest = target.manifest(&digest).unwrap().unwrap();
+    let References::Image { blobs } = manifest.references() else {
+        panic!("an image is no index");
+    };
+    for blob in blobs {
+        let digest = blob.digest.to_string();
+        for arguments in [["promote", "--digest"], ["rollback", "--to"]] {
+            let ran = sandbox.run([arguments[0], "backend", arguments[1], &digest]);
+            ran.fails(5, &[&digest, "is no image", "hint: "]);
+        }
+    }
+}
+
+#[test]
 fn an_image_with_a_missing_layer_is_not_promoted() {
     let sandbox = Sandbox::new();
     let digest = sandbox.has_staged("one");

@@ -3,7 +3,6 @@
 mod kills;
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
 use std::process::{Command, Stdio};
@@ -16,9 +15,8 @@ use crate::support::image::{Image, layout, write_index};
 use crate::support::matrix::{self, Behind};
 use crate::support::registry::Registry;
 use crate::support::scripted::Scripted;
-use crate::support::signer;
 use crate::support::stock::{PASSWORD, STOCK, USER};
-use crate::support::{Sandbox, proxy};
+use crate::support::{Ran, Sandbox, output_of, proxy};
 
 const ABSENT: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
@@ -224,6 +222,12 @@ fn dockers_configuration_and_its_helpers_serve_as_well() {
         ),
     );
     sandbox.ok(["staging-tag", "backend"]);
+    // Helpers leave names without an account behind.
+    sandbox.write(
+        "home/.docker/config.json",
+        format!(r#"{{"auths":{{"{host}":{{}},"https://{host}/v1/":{{"auth":"{auth}"}}}}}}"#),
+    );
+    sandbox.ok(["staging-tag", "backend"]);
 
     sandbox.write(
         "docker/config.json",
@@ -258,6 +262,19 @@ fn dockers_configuration_and_its_helpers_serve_as_well() {
     let ran = sandbox.run(["staging-tag", "backend"]);
     ran.fails(4, &["config.json", "line 1"]);
     assert!(!ran.stderr.contains("canary"));
+
+    // The file itself, where its folder should stand.
+    let file = sandbox.path("docker/config.json").display().to_string();
+    sandbox.set("DOCKER_CONFIG", file);
+    let ran = sandbox.run(["staging-tag", "backend"]);
+    ran.fails(
+        4,
+        &[
+            "config.json/config.json cannot be read",
+            "hint: ",
+            "DOCKER_CONFIG",
+        ],
+    );
 }
 
 #[test]
@@ -314,11 +331,47 @@ fn proxy_to(server: String) -> String {
     })
 }
 
+/// What comes of a promotion where the proxy answers with `status` instead of connecting.
+fn promote_through_proxy_that_answers(status: &'static str) -> Ran {
+    let refusing = proxy::start(move |mut client| {
+        let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n");
+        client.write_all(answer.as_bytes()).unwrap();
+    });
+    let sandbox = Sandbox::new()
+        .with("BACKEND_IMAGE_REPO_NAME", "registry.invalid/app")
+        .with("HTTPS_PROXY", refusing);
+    sandbox.run(["--timeout", "1", "promote", "backend", "--digest", ABSENT])
+}
+
 #[test]
-fn a_certificate_that_is_not_trusted_ends_the_command_at_once() {
+fn a_proxy_that_refuses_is_told_at_once_and_one_that_is_in_trouble_asked_again() {
+    let refused = promote_through_proxy_that_answers("407 Proxy Authentication Required");
+    refused.fails(7, &["proxy", "407", "hint: check HTTPS_PROXY"]);
+    assert!(!refused.stderr.contains("trying again"), "{refused:?}");
+    let in_trouble = promote_through_proxy_that_answers("503 Service Unavailable");
+    in_trouble.fails(7, &["proxy", "503", "trying again"]);
+}
+
+/// What comes of a promotion where the registry's host is the server at `address`.
+fn promote_at(address: String) -> Ran {
+    let sandbox = Sandbox::new()
+        .with("BACKEND_IMAGE_REPO_NAME", "registry.invalid/app")
+        .with("HTTPS_PROXY", proxy_to(address));
+    sandbox.run(["promote", "backend", "--digest", ABSENT])
+}
+
+/// What comes of it where the host has the certificate that `openssl req` makes with
+/// `more` arguments.
+fn promote_with_certificate(more: &[&str]) -> Ran {
     let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("certificate"), signer::certificate()).unwrap();
-    fs::write(folder.path().join("key"), signer::key()).unwrap();
+    let request = "req -x509 -newkey rsa:2048 -nodes -keyout key -out certificate -subj /CN=host";
+    let mut openssl = Command::new("openssl");
+    output_of(
+        openssl
+            .args(request.split(' '))
+            .args(more)
+            .current_dir(folder.path()),
+    );
     let arguments = "s_server -accept 127.0.0.1:0 -cert certificate -key key";
     let mut server = Command::new("openssl")
         .args(arguments.split(' '))
@@ -332,14 +385,24 @@ fn a_certificate_that_is_not_trusted_ends_the_command_at_once() {
     let address = lines
         .find_map(|line| Some(line.unwrap().strip_prefix("ACCEPT ")?.to_owned()))
         .unwrap();
-    let sandbox = Sandbox::new()
-        .with("BACKEND_IMAGE_REPO_NAME", "registry.invalid/app")
-        .with("HTTPS_PROXY", proxy_to(address));
-    let ran = sandbox.run(["promote", "backend", "--digest", ABSENT]);
+    let ran = promote_at(address);
     server.kill().unwrap();
     server.wait().unwrap();
-    ran.fails(7, &["no trusted connection", "hint: ", "SSL_CERT_FILE"]);
-    assert!(!ran.stderr.contains("trying again"), "{}", ran.stderr);
+    ran
+}
+
+#[test]
+fn a_host_that_is_not_trusted_ends_the_command_at_once() {
+    let of_a_host = ["-addext", "basicConstraints=critical,CA:FALSE"];
+    let plain = Registry::open();
+    for (ran, hint) in [
+        (promote_with_certificate(&of_a_host), "SSL_CERT_FILE"),
+        (promote_with_certificate(&[]), "CA:FALSE"),
+        (promote_at(plain.host()), "does not speak TLS"),
+    ] {
+        ran.fails(7, &["no trusted connection", "hint: ", hint]);
+        assert!(!ran.stderr.contains("trying again"), "{}", ran.stderr);
+    }
 }
 
 #[test]

@@ -126,23 +126,22 @@ fn configuration_path() -> Option<PathBuf> {
 }
 
 fn read_configuration(path: &Path) -> Result<DockerConfiguration> {
+    let fault = |what: &str| {
+        Kind::Configuration
+            .because(format!("{} {what}", path.display()))
+            .hint("mend the file, or name another folder with DOCKER_CONFIG")
+    };
     let bytes = match fs::read(path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return Ok(DockerConfiguration::default());
         }
-        Err(error) => return Err(error).with_context(|| format!("reading {}", path.display())),
+        Err(error) => return Err(error).with_context(|| fault("cannot be read")),
     };
     // The cause could quote a secret of the file; its place is enough.
     serde_json::from_slice(&bytes).map_err(|error| {
         let place = format!("line {}, column {}", error.line(), error.column());
-        Kind::Configuration
-            .because(format!(
-                "{} is no Docker configuration ({place})",
-                path.display()
-            ))
-            .hint("mend the file, or name another folder with DOCKER_CONFIG")
-            .into()
+        fault(&format!("is no Docker configuration ({place})")).into()
     })
 }
 
@@ -165,9 +164,12 @@ fn from_configuration(
             return Ok(asked);
         }
     }
-    let mut auths = configuration.auths.iter().flatten();
-    let auth = auths.find(|(key, _)| own(key));
-    auth.map_or(Ok(None), |(_, auth)| from_auth(auth))
+    let auths = configuration.auths.iter().flatten();
+    // One host may stand there under several names, and what a helper keeps without an account.
+    auths
+        .filter(|(key, _)| own(key))
+        .find_map(|(_, auth)| from_auth(auth).transpose())
+        .transpose()
 }
 
 fn from_auth(auth: &Auth) -> Result<Option<Login>> {

@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::time::{Duration, SystemTime};
 
+use rustls::CertificateError;
 use ureq::Timeout;
 use ureq::http::{HeaderMap, StatusCode};
 
@@ -57,31 +58,58 @@ pub(super) fn of_transport(error: ureq::Error) -> Failure {
         ureq::Error::Timeout(_) => Failure::again("no answer in time"),
         ureq::Error::ConnectionFailed => Failure::again("the connection failed"),
         ureq::Error::HostNotFound => Failure::again("the host's name is not known"),
-        ureq::Error::ConnectProxyFailed(why) => {
-            Failure::again(format_args!("the proxy makes no connection: {why}"))
-        }
         ureq::Error::LargeResponseHeader(size, bound) => final_one(
             Kind::Failed,
             format!("the answer's header has {size} bytes, more than the bound of {bound}"),
         ),
         ureq::Error::Rustls(error) => untrusted(&error),
+        ureq::Error::ConnectProxyFailed(why) => without_tunnel(&why),
         other => final_one(Kind::Failed, format!("the answer is no HTTP: {other}")),
     }
 }
 
-/// A certificate that is not trusted now will not be in a second.
+/// A certificate that is not trusted now will not be in a second, and a host that does
+/// not speak TLS will not either.
 fn untrusted(error: &rustls::Error) -> Failure {
+    let hint = match error {
+        rustls::Error::InvalidMessage(_) => {
+            "the host does not speak TLS, and plain HTTP is spoken to this machine alone: serve the registry over HTTPS, or forward a port of this machine to it and name it 127.0.0.1:PORT"
+        }
+        rustls::Error::InvalidCertificate(CertificateError::Other(why))
+            if why.to_string() == AUTHORITY_AS_HOST =>
+        {
+            "the host shows an authority's certificate as its own: make one with `openssl req -x509 -addext basicConstraints=critical,CA:FALSE …`"
+        }
+        _ => "the system's certificates are used; SSL_CERT_FILE names others",
+    };
     let fault = Kind::Unavailable.because(format!("no trusted connection: {error}"));
-    fault
-        .hint("the system's certificates are used; SSL_CERT_FILE names others")
-        .into()
+    fault.hint(hint).into()
+}
+
+/// The library's word for what `openssl req -x509` makes by itself, and other clients take.
+const AUTHORITY_AS_HOST: &str = "CaUsedAsEndEntity";
+
+/// Sorts what a proxy answers instead of connecting. The library passes its status on
+/// as text alone, at the end; none where there was no answer.
+fn without_tunnel(why: &str) -> Failure {
+    let why = format!("no connection through the proxy: {why}");
+    let status = why.rsplit('/').next().map(str::parse::<StatusCode>);
+    match status {
+        Some(Ok(status)) if !is_passing(status) => Kind::Unavailable
+            .because(why)
+            .hint("check HTTPS_PROXY and the account in it, `export HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT`; NO_PROXY names hosts that are reached without it")
+            .into(),
+        _ => Failure::again(why),
+    }
 }
 
 /// Sorts an error of reading or writing a body.
 pub(super) fn of_io(error: &std::io::Error) -> Failure {
     use std::io::ErrorKind;
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
-    if let Some(error @ rustls::Error::InvalidCertificate(_)) = inner {
+    if let Some(error @ (rustls::Error::InvalidCertificate(_) | rustls::Error::InvalidMessage(_))) =
+        inner
+    {
         return untrusted(error);
     }
     match error.kind() {

@@ -214,11 +214,11 @@ fn parse_token(body: &[u8], realm: &str) -> Result<String, Failure> {
             "the answer of {realm} is cut off"
         )));
     }
-    let token = parsed
-        .ok()
-        .and_then(|answer| answer.token.or(answer.access_token));
+    let tokens = parsed.map_or([None, None], |answer| [answer.token, answer.access_token]);
+    // Programs in Go write the name that they do not use as an empty text.
     let usable = |token: &String| !token.is_empty() && token.bytes().all(|b| b.is_ascii_graphic());
-    token.filter(usable).ok_or_else(|| {
+    let token = tokens.into_iter().flatten().find(usable);
+    token.ok_or_else(|| {
         // An answer with a token in it is not quoted.
         let quoted = if body.first() == Some(&b'{') {
             String::new()

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
 
 use serde_json::json;
@@ -12,9 +11,9 @@ use xtask::registry::Repository as _;
 use super::copies::{Stock, assert_released, empty, promote};
 use super::races::{TAG, promote as promote_in, request};
 use super::{STOCK, sandbox};
+use crate::support::Sandbox;
 use crate::support::image::{Image, layout};
 use crate::support::scripted::{Answer, Fault, Matching, Scripted, When};
-use crate::support::{Sandbox, proxy};
 
 const METHODS: [&str; 4] = ["HEAD", "GET", "PUT", "POST"];
 
@@ -122,6 +121,20 @@ fn an_answer_is_understood_however_it_is_written() {
     }
 }
 
+#[test]
+fn a_token_is_taken_under_either_name() {
+    fn under_the_other_name(bytes: &[u8]) -> Vec<u8> {
+        let text = String::from_utf8(closed_by_its_end(bytes)).unwrap();
+        let other = r#""token":"","expires_in":"soon","access_token":"#;
+        text.replace(r#""token":"#, other).into()
+    }
+    let registry = Scripted::start(STOCK.state());
+    let token = Matching::new("GET", "/token");
+    registry.script(token, When::From(1), Fault::Rewritten(under_the_other_name));
+    let ran = promote_in(&sandbox(&registry), STOCK.new, &[]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+}
+
 fn said_to_be_compressed(bytes: &[u8]) -> Vec<u8> {
     let (head, body) = parts(bytes);
     let head = head.replacen("\r\n", "\r\nContent-Encoding: gzip\r\n", 1);
@@ -169,20 +182,6 @@ fn answers_that_announce_others_without_end_are_ended() {
     registry.script(request("HEAD", TAG), When::From(1), Fault::EndlessContinue);
     let ran = promote_in(&sandbox(&registry), STOCK.new, &[]);
     ran.fails(1, &["more than the bound of"]);
-}
-
-#[test]
-fn a_proxy_that_makes_no_connection_is_asked_again_and_named() {
-    let refuse = |mut client: TcpStream| {
-        let answer = b"HTTP/1.1 503 Service Unavailable\r\n\r\n";
-        client.write_all(answer).unwrap();
-    };
-    let sandbox = Sandbox::new()
-        .with("BACKEND_IMAGE_REPO_NAME", "registry.invalid/app")
-        .with("HTTPS_PROXY", proxy::start(refuse));
-    let ran = promote_in(&sandbox, STOCK.new, &["--timeout", "1"]);
-    let words = ["trying again", "the proxy", "503", "time limit"];
-    ran.fails(7, &words);
 }
 
 /// An image with a large layer, in a registry, and one that has everything but the layer.

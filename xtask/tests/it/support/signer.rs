@@ -42,11 +42,6 @@ pub(crate) fn certificate() -> &'static str {
     &SIGNER.certificate
 }
 
-/// The key that signs, as PEM.
-pub(crate) fn key() -> &'static [u8] {
-    &SIGNER.key
-}
-
 /// A JSON Web Token (distribution, "Token Authentication Implementation") for
 /// scopes like `repository:app:pull`. One is signed once for all who ask for it.
 pub(crate) fn token<'a>(scopes: impl Iterator<Item = &'a str>) -> String {
