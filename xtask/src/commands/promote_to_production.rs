@@ -282,16 +282,14 @@ impl Ready<'_> {
             records.intend(&intention).with_context(promoting)?;
         }
         let outcome = plan.apply(&candidate.place()).with_context(promoting)?;
-        let recorded = records
-            .write_image_detail(&candidate.name, &plan.digest)
-            .and_then(|()| match plan.change {
-                Change::Nothing => records.confirm_promotion(record),
-                _ => records.write_promotion(&record),
-            })
-            .with_context(|| {
-                let reference = candidate.name.tagged(&candidate.tag);
-                format!("{reference} points at {} now, but that is not recorded; the same command records it", plan.digest)
-            });
+        let recorded = match plan.change {
+            Change::Nothing => records.confirm_promotion(record),
+            _ => records.write_promotion(&record),
+        };
+        let recorded = recorded.with_context(|| {
+            let reference = candidate.name.tagged(&candidate.tag);
+            format!("{reference} points at {} now, but that is not recorded; the same command records it", plan.digest)
+        });
         Ok(Applied { outcome, recorded })
     }
 

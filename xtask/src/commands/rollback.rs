@@ -172,16 +172,19 @@ impl Prepared<'_> {
     fn go_back(&self) -> Result<Outcome> {
         let record = self.record();
         if self.is_unchanged() {
-            self.records
-                .write_image_detail(&self.name, &self.plan.digest)?;
             self.records.confirm_promotion(record)?;
             return Ok(Outcome::Unchanged);
         }
         self.records.intend(&Intention::Rollback(record.clone()))?;
         self.plan.apply(&*self.repository, &self.tag)?;
-        self.records
-            .write_image_detail(&self.name, &self.plan.digest)?;
-        self.records.write_promotion(&record)?;
+        self.records.write_promotion(&record).with_context(|| {
+            format!(
+                "{} points at {} now, but that is not recorded; `{}` records it",
+                self.name.tagged(&self.tag),
+                self.plan.digest,
+                Context::command("rollback", self.service)
+            )
+        })?;
         Ok(Outcome::RolledBack)
     }
 
