@@ -50,14 +50,15 @@ pub(super) fn no_text(command: &Node) -> Finding {
 
 fn password_argument(command: &Node, text: &str) -> Option<Finding> {
     let text = text.replace("\\\n", " ");
-    let (_, arguments) = parts(&text).find_map(|part| part.split_once("docker login"))?;
+    let logins = parts(&text).filter_map(|part| part.split_once("docker login"));
+    let mut words = logins.flat_map(|(_, arguments)| arguments.split_whitespace());
     let is_password = |word: &str| {
         word == "-p"
             || word == "--password"
             || word.starts_with("--password=")
             || (word.starts_with("-p") && !word.starts_with("--"))
     };
-    arguments.split_whitespace().any(is_password).then(|| {
+    words.any(is_password).then(|| {
         Finding::new(
             command,
             "password-argument",
@@ -111,18 +112,22 @@ fn several_lines(command: &Node, text: &str) -> Option<Finding> {
 
 fn unknown_container(command: &Node, text: &str, containers: &[String]) -> Option<Finding> {
     let text = text.replace("\\\"", "\"");
-    let (_, rest) = text.split_once("\"name\":")?;
-    let name = rest.trim_start().strip_prefix('"')?.split('"').next()?;
-    let is_literal = !name.contains(['$', '%']) && text.contains("imageUri");
-    (is_literal && !containers.iter().any(|known| known == name)).then(|| {
-        Finding::new(
-            command,
-            "unknown-container",
-            format!("the deployment fails: no task definition has a container {name:?}"),
-            format!(
-                "name one of {}, or let `cargo xtask imagedefinitions` write the file",
-                containers.join(", ")
-            ),
-        )
-    })
+    if !text.contains("imageUri") {
+        return None;
+    }
+    let mut names = text.split("\"name\":").skip(1).filter_map(|rest| {
+        let quoted = rest.trim_start().strip_prefix('"')?;
+        quoted.split('"').next()
+    });
+    let is_literal = |name: &str| !name.contains(['$', '%']);
+    let name = names.find(|name| is_literal(name) && !containers.iter().any(|one| one == name))?;
+    Some(Finding::new(
+        command,
+        "unknown-container",
+        format!("the deployment fails: no task definition has a container {name:?}"),
+        format!(
+            "name one of {}, or let `cargo xtask imagedefinitions` write the file",
+            containers.join(", ")
+        ),
+    ))
 }
