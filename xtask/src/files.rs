@@ -9,6 +9,9 @@ use anyhow::{Context as _, Result};
 use crate::console;
 use crate::error::Kind;
 
+/// The file in a folder whose lock is the folder's.
+const LOCK: &str = ".lock";
+
 /// Holds a folder's lock until it is dropped. Other processes wait for it.
 ///
 /// The lock is the standard library's, on a file of its own: one that is replaced
@@ -39,7 +42,7 @@ impl FolderLock {
         wait: fn(&File) -> std::io::Result<()>,
     ) -> Result<Self> {
         let locking = || format!("locking {}", folder.display());
-        let file = open_lock(&folder.join(".lock")).with_context(locking)?;
+        let file = open_lock(&folder.join(LOCK)).with_context(locking)?;
         if attempt(&file).is_err() {
             console::note(format_args!(
                 "waiting for another command that uses {}",
@@ -55,6 +58,24 @@ impl FolderLock {
     /// there; the next write reuses what was left beside it.
     pub fn write(&self, path: &Path, bytes: &[u8]) -> Result<()> {
         replace(path, &beside(path, "partial"), bytes)
+    }
+
+    /// Removes everything in `folder`, the locked one, but its lock.
+    ///
+    /// # Errors
+    /// Where something cannot be removed; the rest may be there no longer.
+    pub fn clear(&self, folder: &Path) -> Result<()> {
+        let clearing = || format!("clearing {}", folder.display());
+        for entry in fs::read_dir(folder).with_context(clearing)? {
+            let entry = entry.with_context(clearing)?;
+            if entry.file_name() == LOCK {
+                continue;
+            }
+            let is_folder = entry.file_type().with_context(clearing)?.is_dir();
+            let remove = if is_folder { remove_folder } else { remove };
+            remove(&entry.path())?;
+        }
+        Ok(())
     }
 }
 

@@ -1,10 +1,11 @@
 //! `codebuild run`: CodeBuild's semantics on this machine.
 
 use std::fs;
+use std::process::Stdio;
 
 use serde_json::Value;
 
-use crate::support::{Ran, Sandbox, tiny};
+use crate::support::{Ran, Sandbox, tiny, wait_for_line};
 
 /// A workspace with a buildspec of these phases.
 fn buildspec(text: &str) -> Sandbox {
@@ -337,8 +338,9 @@ fn fails_after_its_phases(sandbox: &Sandbox, words: &[&str]) {
         ran(&[("build", true), ("artifacts", false)])
     );
     let left = fs::read_dir(sandbox.path("target/codebuild")).unwrap();
-    let left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
-    assert_eq!(left, [".script"]);
+    let mut left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, [".lock", ".script"]);
 }
 
 #[test]
@@ -441,6 +443,31 @@ fn what_codebuild_refuses_ends_the_run_before_its_first_command() {
         let ran = run(&buildspec(text));
         ran.fails(4, &[words, "hint: "]);
         assert_eq!(ran.stdout, "");
+    }
+}
+
+#[test]
+fn a_build_waits_for_the_one_before_it() {
+    let sandbox = buildspec(
+        "phases: {build: {commands: ['echo started >&2', 'for i in $(seq 900); do test -e go && break; sleep 0.1; done', echo ended]}}\n",
+    );
+    sandbox.write(
+        "other.yml",
+        "version: 0.2\nphases: {build: {commands: [echo ended]}}\n",
+    );
+    let start = |buildspec: &str| {
+        let mut command = sandbox.command(["codebuild", "run", buildspec]);
+        let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().unwrap()
+    };
+    let mut first = start("buildspec.yml");
+    wait_for_line(&mut first, "started");
+    let mut second = start("other.yml");
+    wait_for_line(&mut second, "waiting for another command");
+    sandbox.write("go", "");
+    for build in [first, second] {
+        let ran = Ran::from(build.wait_with_output().unwrap());
+        assert_eq!((ran.code, &*ran.stdout), (Some(0), "ended\n"), "{ran:?}");
     }
 }
 

@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use serde_json::json;
 
-use crate::support::{Ran, Sandbox};
+use crate::support::{Ran, Sandbox, wait_for_line};
 
 #[test]
 fn usage_errors_print_no_json() {
@@ -464,17 +464,6 @@ fn an_interrupt_ends_with_130_and_leaves_nothing_half_done() {
     assert_eq!(objects[0]["error"]["kind"], "interrupted");
     drop(lock);
     sandbox.ok(["promote", "backend"]);
-}
-
-/// Reads standard error until a line has `word`.
-fn wait_for_line(child: &mut std::process::Child, word: &str) {
-    use std::io::BufRead as _;
-    let stderr = child.stderr.as_mut().unwrap();
-    let mut lines = std::io::BufReader::new(stderr).lines();
-    assert!(
-        lines.any(|line| line.unwrap().contains(word)),
-        "the command never said {word:?}"
-    );
 }
 
 #[test]
