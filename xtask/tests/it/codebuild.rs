@@ -135,6 +135,12 @@ fn the_phase_in_which_the_shell_ended_is_the_one_that_failed() {
             ("exit 4", 4),
         ),
         (
+            "exit 3",
+            "exec false",
+            &[("build", false), ("post_build", false)],
+            ("exec false", 1),
+        ),
+        (
             "true",
             "exec true",
             &[("build", true), ("post_build", false)],
@@ -443,6 +449,20 @@ fn what_codebuild_refuses_ends_the_run_before_its_first_command() {
         let ran = run(&buildspec(text));
         ran.fails(4, &[words, "hint: "]);
         assert_eq!(ran.stdout, "");
+    }
+}
+
+#[test]
+fn the_build_goes_on_however_often_a_command_ends_the_shell() {
+    for shell in ["bash", "sh"] {
+        let sandbox = buildspec(&format!(
+            "env: {{shell: {shell}, exported-variables: [X]}}\nphases:\n  build: {{commands: [export X=kept, exit 1], finally: [exit 2, exit 3, echo last]}}\n  post_build: {{commands: [exit 4, echo never], finally: [echo $X]}}\n"
+        ));
+        let ran = run(&sandbox);
+        assert_eq!(ran.stdout, "last\nkept\n", "{}", ran.stderr);
+        let words = ["`exit 1` ended the shell", "`exit 4` ended the shell"];
+        ran.fails(1, &words);
+        assert!(ran.stderr.contains("exported X=kept"), "{}", ran.stderr);
     }
 }
 
