@@ -229,6 +229,7 @@ fn commands_are_read_as_a_shell_does() {
         ("declare -x X=\"$(date)\"", "lost-status"),
         ("export A=1 X=`date`", "lost-status"),
         ("false\ntrue", "lost-status"),
+        ("set -u\nunset -e\necho set -e", "lost-status"),
     ] {
         sandbox.write("buildspec.yml", with_commands(&[command]));
         assert_eq!(codes(&sandbox, "buildspec.yml"), [code], "{command}");
@@ -240,6 +241,9 @@ fn commands_are_read_as_a_shell_does() {
             "docker login -u x --password-stdin < file\\\n && mkdir -p deep",
             "cat > a.json <<END\n{}\nEND",
             "set -e\nfalse\ntrue",
+            "set -ue\nfalse\ntrue",
+            "set -x; set -o pipefail -o errexit\nfalse\ntrue",
+            "until true; do\n  true\ndone",
             "if true; then\n  true\nfi",
             "X=$(date) && export X",
         ]),

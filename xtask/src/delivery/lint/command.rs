@@ -93,20 +93,29 @@ fn several_lines(command: &Node, text: &str) -> Option<Finding> {
         !line.is_empty() && !line.starts_with('#')
     });
     // The lines of a here-document are no commands.
-    let stops = ["set -e", "&& \\", "\\\n", "<<"]
+    let is_continued = ["&& \\", "\\\n", "<<"]
         .iter()
         .any(|word| text.contains(word));
     // An `if` or a loop is one command, however many lines it has.
-    let compound = ["if ", "for ", "while ", "case "]
+    let compound = ["if ", "for ", "while ", "until ", "case "]
         .iter()
         .any(|word| text.trim_start().starts_with(word));
-    (commands.count() > 1 && !stops && !compound).then(|| {
+    (commands.count() > 1 && !stops_at_failure(text) && !is_continued && !compound).then(|| {
         Finding::new(
             command,
             "lost-status",
             "the build goes on where a line fails: of an item with several lines only the last one's status counts",
             "make each line an item of its own, or begin the item with `set -e`",
         )
+    })
+}
+
+/// Whether the shell is told to end with the first command that fails.
+fn stops_at_failure(text: &str) -> bool {
+    parts(text).any(|part| {
+        let mut words = part.split_whitespace();
+        let is_short = |word: &str| word.starts_with('-') && word.contains('e');
+        words.next() == Some("set") && words.any(|word| is_short(word) || word == "errexit")
     })
 }
 
