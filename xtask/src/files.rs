@@ -5,6 +5,7 @@ use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
+use serde::de::DeserializeOwned;
 
 use crate::console;
 use crate::error::Kind;
@@ -155,6 +156,19 @@ const TEXT_BOUND: u64 = 4 * 1024 * 1024;
 /// As [`read`], and where the file is no text.
 pub fn read_text(path: &Path) -> std::io::Result<String> {
     String::from_utf8(read(path, TEXT_BOUND)?).map_err(std::io::Error::other)
+}
+
+/// What TOML stands for. Where it is malformed, the error names the line without
+/// quoting it: it may hold a secret.
+///
+/// # Errors
+/// Text that is no TOML of that form.
+pub fn parse_toml<T: DeserializeOwned>(text: &str) -> Result<T> {
+    toml::from_str(text).map_err(|error| {
+        let before = error.span().and_then(|span| text.get(..span.start));
+        let line = before.unwrap_or_default().matches('\n').count() + 1;
+        anyhow::anyhow!("line {line}: {}", error.message())
+    })
 }
 
 /// Makes the renames in `path`'s folder last through a power failure.

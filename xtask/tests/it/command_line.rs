@@ -301,6 +301,16 @@ fn the_target_directory_is_cargos() {
 }
 
 #[test]
+fn a_token_in_cargos_configuration_is_not_quoted() {
+    let sandbox = Sandbox::new();
+    let configuration = "[registry]\ntoken = \"canary\n";
+    sandbox.write(".cargo/config.toml", configuration);
+    let ran = sandbox.run(["params", "list"]);
+    ran.fails(4, &[".cargo/config.toml is malformed", "line 2"]);
+    assert!(!ran.stderr.contains("canary"), "{}", ran.stderr);
+}
+
+#[test]
 fn a_command_works_in_every_folder_of_the_workspace() {
     let sandbox = Sandbox::new();
     sandbox.has_staged("one");
