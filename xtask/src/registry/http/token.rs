@@ -220,7 +220,7 @@ fn parse_token(body: &[u8], realm: &str) -> Result<String, Failure> {
     let usable = |token: &String| !token.is_empty() && token.bytes().all(|b| b.is_ascii_graphic());
     token.filter(usable).ok_or_else(|| {
         // An answer with a token in it is not quoted.
-        let quoted = if body.first() == Some(&b'{') {
+        let quoted = if body.trim_ascii_start().starts_with(b"{") {
             String::new()
         } else {
             format!(": {}", failure::excerpt(body))
