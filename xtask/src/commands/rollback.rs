@@ -110,7 +110,8 @@ impl Rollback {
             Some((plan, record)) => (plan, Some(record)),
             None => {
                 let policy = service.production_tag;
-                (plan_rollback(&*repository, &tag, policy, &self.to)?, None)
+                let to = self.to.as_ref();
+                (plan_rollback(&*repository, &tag, policy, to)?, None)
             }
         };
         Ok(Prepared {
