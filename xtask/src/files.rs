@@ -5,9 +5,13 @@ use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
+use serde::de::DeserializeOwned;
 
 use crate::console;
 use crate::error::Kind;
+
+/// The file in a folder whose lock is the folder's.
+const LOCK: &str = ".lock";
 
 /// Holds a folder's lock until it is dropped. Other processes wait for it.
 ///
@@ -39,7 +43,7 @@ impl FolderLock {
         wait: fn(&File) -> std::io::Result<()>,
     ) -> Result<Self> {
         let locking = || format!("locking {}", folder.display());
-        let file = open_lock(&folder.join(".lock")).with_context(locking)?;
+        let file = open_lock(&folder.join(LOCK)).with_context(locking)?;
         if attempt(&file).is_err() {
             console::note(format_args!(
                 "waiting for another command that uses {}",
@@ -55,6 +59,24 @@ impl FolderLock {
     /// there; the next write reuses what was left beside it.
     pub fn write(&self, path: &Path, bytes: &[u8]) -> Result<()> {
         replace(path, &beside(path, "partial"), bytes)
+    }
+
+    /// Removes everything in `folder`, the locked one, but its lock.
+    ///
+    /// # Errors
+    /// Where something cannot be removed; the rest may be there no longer.
+    pub fn clear(&self, folder: &Path) -> Result<()> {
+        let clearing = || format!("clearing {}", folder.display());
+        for entry in fs::read_dir(folder).with_context(clearing)? {
+            let entry = entry.with_context(clearing)?;
+            if entry.file_name() == LOCK {
+                continue;
+            }
+            let is_folder = entry.file_type().with_context(clearing)?.is_dir();
+            let remove = if is_folder { remove_folder } else { remove };
+            remove(&entry.path())?;
+        }
+        Ok(())
     }
 }
 
@@ -134,6 +156,19 @@ const TEXT_BOUND: u64 = 4 * 1024 * 1024;
 /// As [`read`], and where the file is no text.
 pub fn read_text(path: &Path) -> std::io::Result<String> {
     String::from_utf8(read(path, TEXT_BOUND)?).map_err(std::io::Error::other)
+}
+
+/// What TOML stands for. Where it is malformed, the error names the line without
+/// quoting it: it may hold a secret.
+///
+/// # Errors
+/// Text that is no TOML of that form.
+pub fn parse_toml<T: DeserializeOwned>(text: &str) -> Result<T> {
+    toml::from_str(text).map_err(|error| {
+        let before = error.span().and_then(|span| text.get(..span.start));
+        let line = before.unwrap_or_default().matches('\n').count() + 1;
+        anyhow::anyhow!("line {line}: {}", error.message())
+    })
 }
 
 /// Makes the renames in `path`'s folder last through a power failure.

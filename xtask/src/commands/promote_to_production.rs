@@ -6,7 +6,7 @@ use crate::delivery::{Intention, PromotionRecord, Records};
 use crate::error::Kind;
 use crate::oci::{Digest, RepositoryName, Tag};
 use crate::parameters::in_codebuild;
-use crate::promotion::{Change, Expectation, Outcome, Place, Plan, Promoted, Wish, look, plan};
+use crate::promotion::{Change, Expectation, Outcome, Place, Plan, Wish, look, plan};
 use crate::registry::{Access, Repository, Traffic};
 use crate::workspace::{Environment, Service};
 use crate::{console, parallel};
@@ -129,7 +129,7 @@ struct Candidate {
 
 /// A promotion that was done, and whether it could be recorded.
 struct Applied {
-    promoted: Promoted,
+    outcome: Outcome,
     recorded: Result<()>,
 }
 
@@ -261,7 +261,7 @@ impl<'a> Object<'a> {
 impl Applied {
     /// What was done and not recorded is a failure.
     fn into_outcome(self) -> Result<Outcome> {
-        self.recorded.map(|()| self.promoted.outcome)
+        self.recorded.map(|()| self.outcome)
     }
 }
 
@@ -281,18 +281,16 @@ impl Ready<'_> {
             let intention = Intention::Promotion(record.clone());
             records.intend(&intention).with_context(promoting)?;
         }
-        let promoted = plan.apply(&candidate.place()).with_context(promoting)?;
-        let recorded = records
-            .write_image_detail(&candidate.name, &plan.digest)
-            .and_then(|()| match plan.change {
-                Change::Nothing => records.confirm_promotion(record),
-                _ => records.write_promotion(&record),
-            })
-            .with_context(|| {
-                let reference = candidate.name.tagged(&candidate.tag);
-                format!("{reference} points at {} now, but that is not recorded; the same command records it", plan.digest)
-            });
-        Ok(Applied { promoted, recorded })
+        let outcome = plan.apply(&candidate.place()).with_context(promoting)?;
+        let recorded = match plan.change {
+            Change::Nothing => records.confirm_promotion(record),
+            _ => records.write_promotion(&record),
+        };
+        let recorded = recorded.with_context(|| {
+            let reference = candidate.name.tagged(&candidate.tag);
+            format!("{reference} points at {} now, but that is not recorded; the same command records it", plan.digest)
+        });
+        Ok(Applied { outcome, recorded })
     }
 
     fn record(&self) -> PromotionRecord {

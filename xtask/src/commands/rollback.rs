@@ -110,7 +110,8 @@ impl Rollback {
             Some((plan, record)) => (plan, Some(record)),
             None => {
                 let policy = service.production_tag;
-                (plan_rollback(&*repository, &tag, policy, &self.to)?, None)
+                let to = self.to.as_ref();
+                (plan_rollback(&*repository, &tag, policy, to)?, None)
             }
         };
         Ok(Prepared {
@@ -172,16 +173,19 @@ impl Prepared<'_> {
     fn go_back(&self) -> Result<Outcome> {
         let record = self.record();
         if self.is_unchanged() {
-            self.records
-                .write_image_detail(&self.name, &self.plan.digest)?;
             self.records.confirm_promotion(record)?;
             return Ok(Outcome::Unchanged);
         }
         self.records.intend(&Intention::Rollback(record.clone()))?;
         self.plan.apply(&*self.repository, &self.tag)?;
-        self.records
-            .write_image_detail(&self.name, &self.plan.digest)?;
-        self.records.write_promotion(&record)?;
+        self.records.write_promotion(&record).with_context(|| {
+            format!(
+                "{} points at {} now, but that is not recorded; `{}` records it",
+                self.name.tagged(&self.tag),
+                self.plan.digest,
+                Context::command("rollback", self.service)
+            )
+        })?;
         Ok(Outcome::RolledBack)
     }
 

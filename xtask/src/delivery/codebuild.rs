@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
+use crate::files::FolderLock;
 use crate::process::{self, CommandLine};
 pub use specification::{Buildspec, Source, Variable};
 
@@ -78,7 +79,9 @@ pub struct Outcome {
 /// # Errors
 /// The shell cannot be started, or what it left cannot be read.
 pub fn run(buildspec: &Buildspec, build: &Build<'_>) -> Result<Outcome> {
-    crate::files::remove_folder(build.folder)?;
+    // Whoever ran another one now would take this one's script away.
+    let lock = FolderLock::exclusive(build.folder)?;
+    lock.clear(build.folder)?;
     let script = script::write(buildspec, build.folder)?;
     let line = CommandLine::new(buildspec.shell.clone())
         .arg(&script.path)

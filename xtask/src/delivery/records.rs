@@ -138,10 +138,11 @@ impl Records {
 
     /// Records that the environment was given `digest`.
     pub fn write_image_detail(&self, repository: &RepositoryName, digest: &Digest) -> Result<()> {
-        let detail = ImageDetail {
-            image_uri: repository.at(digest),
-        };
-        write_json(&self.image_detail(), &detail)
+        self.write_image_uri(repository.at(digest))
+    }
+
+    fn write_image_uri(&self, image_uri: String) -> Result<()> {
+        write_json(&self.image_detail(), &ImageDetail { image_uri })
     }
 
     /// What the environment was last given, as `repository@digest`.
@@ -150,8 +151,9 @@ impl Records {
         Ok(detail.map(|detail| detail.image_uri))
     }
 
-    /// Records what was done, and that nothing is unfinished any more.
+    /// Records what was done, in both files, and that nothing is unfinished any more.
     pub fn write_promotion(&self, record: &PromotionRecord) -> Result<()> {
+        self.write_image_uri(format!("{}@{}", record.repository, record.digest))?;
         write_json(&self.promotion(), record)?;
         files::remove(&self.intention())
     }

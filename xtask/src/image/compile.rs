@@ -21,7 +21,7 @@ static COMPILING: Mutex<()> = Mutex::new(());
 
 /// The variables that a compilation sees: where things are, how the network is
 /// reached, what a terminal shows. Whatever could change the binary is not here.
-const PASSED_ON: [&str; 21] = [
+const PASSED_ON: [&str; 23] = [
     "PATH",
     "HOME",
     "USER",
@@ -33,9 +33,11 @@ const PASSED_ON: [&str; 21] = [
     "RUSTUP_TOOLCHAIN",
     "RUSTUP_AUTO_INSTALL",
     "RUSTUP_DIST_SERVER",
+    "ALL_PROXY",
     "HTTP_PROXY",
     "HTTPS_PROXY",
     "NO_PROXY",
+    "all_proxy",
     "http_proxy",
     "https_proxy",
     "no_proxy",

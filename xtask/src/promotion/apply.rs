@@ -42,15 +42,6 @@ pub enum Outcome {
     Failed,
 }
 
-/// What a promotion did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Promoted {
-    /// [`Outcome::Promoted`] or [`Outcome::Unchanged`].
-    pub outcome: Outcome,
-    /// The digest that was displaced.
-    pub previous: Option<Digest>,
-}
-
 impl Plan {
     /// The digest that the plan displaces.
     pub fn previous(&self) -> Option<Digest> {
@@ -61,13 +52,11 @@ impl Plan {
     }
 
     /// Points the production tag at the digest. Killed at any instant it leaves
-    /// the old or the new digest there, and the next promotion finishes.
-    pub fn apply(&self, place: &Place<'_>) -> Result<Promoted> {
+    /// the old or the new digest there, and the next promotion finishes. Gives
+    /// [`Outcome::Promoted`] or [`Outcome::Unchanged`].
+    pub fn apply(&self, place: &Place<'_>) -> Result<Outcome> {
         let Some(manifest) = &self.manifest else {
-            return Ok(Promoted {
-                outcome: Outcome::Unchanged,
-                previous: None,
-            });
+            return Ok(Outcome::Unchanged);
         };
         if let Some((staging, staging_tag)) = place.staging {
             bring_over(staging, staging_tag, place.production, manifest)?;
@@ -84,10 +73,7 @@ impl Plan {
             from,
         };
         move_tag(place.production, wanted)?;
-        Ok(Promoted {
-            outcome: Outcome::Promoted,
-            previous: self.previous(),
-        })
+        Ok(Outcome::Promoted)
     }
 
     /// Bringing an image over may take long. Where the tag has moved or come to be

@@ -11,9 +11,6 @@ use crate::oci::{Digest, Manifest, Tag, Target, annotation};
 use crate::registry::{Displaced, First, Move, Repository};
 use crate::workspace::TagPolicy;
 
-/// What to go back to; without `--to` it is what the last promotion displaced.
-type RollbackTarget = Option<Target>;
-
 /// What a rollback is going to do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RollbackPlan {
@@ -71,12 +68,13 @@ pub fn plan_rest(
     }))
 }
 
-/// Looks at both tags and decides. Changes nothing.
+/// Looks at both tags and decides. Changes nothing. Without `to`, production goes back
+/// to what the last promotion displaced.
 pub fn plan_rollback(
     repository: &dyn Repository,
     tag: &Tag,
     policy: TagPolicy,
-    to: &RollbackTarget,
+    to: Option<&Target>,
 ) -> Result<RollbackPlan> {
     if policy == TagPolicy::Immutable {
         return Err(Kind::Refused
@@ -117,7 +115,7 @@ pub fn plan_rollback(
     })
 }
 
-fn target(repository: &dyn Repository, tag: &Tag, to: &RollbackTarget) -> Result<Digest> {
+fn target(repository: &dyn Repository, tag: &Tag, to: Option<&Target>) -> Result<Digest> {
     let tag = match to {
         Some(Target::Digest(digest)) => return Ok(*digest),
         Some(Target::Tag(tag)) => tag.clone(),

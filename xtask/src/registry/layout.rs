@@ -346,11 +346,11 @@ impl Repository for Layout {
                 fs::rename(&partial, &path)?;
                 Ok(files::sync_folder(&path)?)
             });
-            if let Err(error) = written {
+            if written.is_err() {
                 // The space matters on a full disk; the empty file is reused.
                 let _ = file.set_len(0);
-                return Err(error).with_context(writing);
             }
+            return written.with_context(writing);
         }
         Ok(())
     }

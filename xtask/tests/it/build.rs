@@ -263,6 +263,26 @@ fn a_password_never_reaches_a_compiler() {
 }
 
 #[test]
+fn a_compiler_sees_how_the_network_is_reached_and_nothing_that_changes_the_binary() {
+    let mut sandbox = tiny::workspace();
+    let cargo = sandbox.script("home/cargo", "env > \"$HOME/seen\"; exit 1");
+    sandbox.set("CARGO", cargo);
+    let of_the_network = ["HTTPS_PROXY", "ALL_PROXY", "all_proxy", "CARGO_HTTP_CAINFO"];
+    for name in of_the_network {
+        sandbox.set(name, "of-the-network");
+    }
+    for name in ["RUSTFLAGS", "CARGO_PROFILE_IMAGE_OPT_LEVEL", "CC", "CFLAGS"] {
+        sandbox.set(name, "of-the-caller");
+    }
+    sandbox.run(["build"]).fails(1, &["failed"]);
+    let seen = sandbox.read("home/seen");
+    for name in of_the_network {
+        assert!(seen.contains(&format!("{name}=of-the-network")), "{seen}");
+    }
+    assert!(!seen.contains("of-the-caller"), "{seen}");
+}
+
+#[test]
 fn a_failing_stage_tells_of_every_service() {
     let sandbox = Sandbox::new();
     let upstreams = "upstreams = [\"backend\"]\n";

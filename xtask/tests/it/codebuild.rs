@@ -1,10 +1,11 @@
 //! `codebuild run`: CodeBuild's semantics on this machine.
 
 use std::fs;
+use std::process::Stdio;
 
 use serde_json::Value;
 
-use crate::support::{Ran, Sandbox, tiny};
+use crate::support::{Ran, Sandbox, tiny, wait_for_line};
 
 /// A workspace with a buildspec of these phases.
 fn buildspec(text: &str) -> Sandbox {
@@ -148,6 +149,12 @@ fn the_phase_in_which_the_shell_ended_is_the_one_that_failed() {
             "exit 4",
             &[("build", false), ("post_build", false)],
             ("exit 4", 4),
+        ),
+        (
+            "exit 3",
+            "exec false",
+            &[("build", false), ("post_build", false)],
+            ("exec false", 1),
         ),
         (
             "true",
@@ -357,8 +364,9 @@ fn fails_after_its_phases(sandbox: &Sandbox, words: &[&str]) {
         ran(&[("build", true), ("artifacts", false)])
     );
     let left = fs::read_dir(sandbox.path("target/codebuild")).unwrap();
-    let left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
-    assert_eq!(left, [".script"]);
+    let mut left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, [".lock", ".script"]);
 }
 
 #[test]
@@ -461,6 +469,45 @@ fn what_codebuild_refuses_ends_the_run_before_its_first_command() {
         let ran = run(&buildspec(text));
         ran.fails(4, &[words, "hint: "]);
         assert_eq!(ran.stdout, "");
+    }
+}
+
+#[test]
+fn the_build_goes_on_however_often_a_command_ends_the_shell() {
+    for shell in ["bash", "sh"] {
+        let sandbox = buildspec(&format!(
+            "env: {{shell: {shell}, exported-variables: [X]}}\nphases:\n  build: {{commands: [export X=kept, exit 1], finally: [exit 2, exit 3, echo last]}}\n  post_build: {{commands: [exit 4, echo never], finally: [echo $X]}}\n"
+        ));
+        let ran = run(&sandbox);
+        assert_eq!(ran.stdout, "last\nkept\n", "{}", ran.stderr);
+        let words = ["`exit 1` ended the shell", "`exit 4` ended the shell"];
+        ran.fails(1, &words);
+        assert!(ran.stderr.contains("exported X=kept"), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_build_waits_for_the_one_before_it() {
+    let sandbox = buildspec(
+        "phases: {build: {commands: ['echo started >&2', 'for i in $(seq 900); do test -e go && break; sleep 0.1; done', echo ended]}}\n",
+    );
+    sandbox.write(
+        "other.yml",
+        "version: 0.2\nphases: {build: {commands: [echo ended]}}\n",
+    );
+    let start = |buildspec: &str| {
+        let mut command = sandbox.command(["codebuild", "run", buildspec]);
+        let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().unwrap()
+    };
+    let mut first = start("buildspec.yml");
+    wait_for_line(&mut first, "started");
+    let mut second = start("other.yml");
+    wait_for_line(&mut second, "waiting for another command");
+    sandbox.write("go", "");
+    for build in [first, second] {
+        let ran = Ran::from(build.wait_with_output().unwrap());
+        assert_eq!((ran.code, &*ran.stdout), (Some(0), "ended\n"), "{ran:?}");
     }
 }
 

@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use serde_json::json;
 
-use crate::support::{Ran, Sandbox};
+use crate::support::{Ran, Sandbox, wait_for_line};
 
 #[test]
 fn usage_errors_print_no_json() {
@@ -301,6 +301,16 @@ fn the_target_directory_is_cargos() {
 }
 
 #[test]
+fn a_token_in_cargos_configuration_is_not_quoted() {
+    let sandbox = Sandbox::new();
+    let configuration = "[registry]\ntoken = \"canary\n";
+    sandbox.write(".cargo/config.toml", configuration);
+    let ran = sandbox.run(["params", "list"]);
+    ran.fails(4, &[".cargo/config.toml is malformed", "line 2"]);
+    assert!(!ran.stderr.contains("canary"), "{}", ran.stderr);
+}
+
+#[test]
 fn a_command_works_in_every_folder_of_the_workspace() {
     let sandbox = Sandbox::new();
     sandbox.has_staged("one");
@@ -464,17 +474,6 @@ fn an_interrupt_ends_with_130_and_leaves_nothing_half_done() {
     assert_eq!(objects[0]["error"]["kind"], "interrupted");
     drop(lock);
     sandbox.ok(["promote", "backend"]);
-}
-
-/// Reads standard error until a line has `word`.
-fn wait_for_line(child: &mut std::process::Child, word: &str) {
-    use std::io::BufRead as _;
-    let stderr = child.stderr.as_mut().unwrap();
-    let mut lines = std::io::BufReader::new(stderr).lines();
-    assert!(
-        lines.any(|line| line.unwrap().contains(word)),
-        "the command never said {word:?}"
-    );
 }
 
 #[test]

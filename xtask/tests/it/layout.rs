@@ -457,7 +457,7 @@ fn a_rollback_that_was_not_recorded_does_not_go_back_once_more() {
     let obstacle = obstruct(&sandbox);
     sandbox
         .run(["rollback", "backend"])
-        .fails(1, &["imageDetail.json"]);
+        .fails(1, &["1.0.RELEASE points at", "not recorded"]);
     fs::remove_dir_all(obstacle).unwrap();
     let again = sandbox.one(0, &["rollback", "backend"]);
     assert_eq!(again["outcome"], "rolled-back");

@@ -109,6 +109,13 @@ fn a_container_that_no_task_definition_has_is_found() {
     let quoted = r#"printf "[{\"name\":\"nobody\",\"imageUri\":\"$X\"}]" > imagedefinitions.json"#;
     sandbox.write("quoted.yml", with_commands(&[quoted]));
     assert_eq!(codes(&sandbox, "quoted.yml"), ["unknown-container"]);
+    let known = "mynavi-sample-continuous-delivery-backend-production";
+    let second = quoted.replace(
+        "[{",
+        &format!(r#"[{{\"name\":\"{known}\",\"imageUri\":\"$Y\"}},{{"#),
+    );
+    sandbox.write("second.yml", with_commands(&[&second]));
+    assert_eq!(codes(&sandbox, "second.yml"), ["unknown-container"]);
 }
 
 #[test]
@@ -214,10 +221,15 @@ fn commands_are_read_as_a_shell_does() {
         ),
         ("docker login -u x \\\n  --password=$P", "password-argument"),
         ("true && docker login -psecret", "password-argument"),
+        (
+            "docker login --password-stdin a < file && docker login -p $P b",
+            "password-argument",
+        ),
         ("cd deep && export X=$(date)", "lost-status"),
         ("declare -x X=\"$(date)\"", "lost-status"),
         ("export A=1 X=`date`", "lost-status"),
         ("false\ntrue", "lost-status"),
+        ("set -u\nunset -e\necho set -e", "lost-status"),
     ] {
         sandbox.write("buildspec.yml", with_commands(&[command]));
         assert_eq!(codes(&sandbox, "buildspec.yml"), [code], "{command}");
@@ -229,6 +241,9 @@ fn commands_are_read_as_a_shell_does() {
             "docker login -u x --password-stdin < file\\\n && mkdir -p deep",
             "cat > a.json <<END\n{}\nEND",
             "set -e\nfalse\ntrue",
+            "set -ue\nfalse\ntrue",
+            "set -x; set -o pipefail -o errexit\nfalse\ntrue",
+            "until true; do\n  true\ndone",
             "if true; then\n  true\nfi",
             "X=$(date) && export X",
         ]),

@@ -16,7 +16,8 @@ use super::{Failure, Phase, read};
 use crate::files;
 
 /// What stands before the steps: `@log` is where the shell writes what happens. Commands
-/// may set `IFS`, so that no word of it depends on that.
+/// may set `IFS`, so that no word of it depends on that. A shell that is ending cannot
+/// be kept from it a second time: one that it starts, and that knows all it knows, goes on.
 const BEGIN: &str = r#"export CODEBUILD_BUILD_SUCCEEDING=1
 __step=0 __stopped=0 __failed=0 __now=
 __log() { echo "${EPOCHREALTIME:-$(date +%s)} $1" >> '@log'; }
@@ -35,8 +36,13 @@ __exited() {
   trap - EXIT
   set +e
   __fail ended "$__status"
+  (
+    trap __exited EXIT
 @loop
-  __log over
+    trap - EXIT
+    __log over
+  )
+  exit $?
 }
 trap __exited EXIT
 "#;

@@ -50,14 +50,15 @@ pub(super) fn no_text(command: &Node) -> Finding {
 
 fn password_argument(command: &Node, text: &str) -> Option<Finding> {
     let text = text.replace("\\\n", " ");
-    let (_, arguments) = parts(&text).find_map(|part| part.split_once("docker login"))?;
+    let logins = parts(&text).filter_map(|part| part.split_once("docker login"));
+    let mut words = logins.flat_map(|(_, arguments)| arguments.split_whitespace());
     let is_password = |word: &str| {
         word == "-p"
             || word == "--password"
             || word.starts_with("--password=")
             || (word.starts_with("-p") && !word.starts_with("--"))
     };
-    arguments.split_whitespace().any(is_password).then(|| {
+    words.any(is_password).then(|| {
         Finding::new(
             command,
             "password-argument",
@@ -92,14 +93,14 @@ fn several_lines(command: &Node, text: &str) -> Option<Finding> {
         !line.is_empty() && !line.starts_with('#')
     });
     // The lines of a here-document are no commands.
-    let stops = ["set -e", "&& \\", "\\\n", "<<"]
+    let is_continued = ["&& \\", "\\\n", "<<"]
         .iter()
         .any(|word| text.contains(word));
     // An `if` or a loop is one command, however many lines it has.
-    let compound = ["if ", "for ", "while ", "case "]
+    let compound = ["if ", "for ", "while ", "until ", "case "]
         .iter()
         .any(|word| text.trim_start().starts_with(word));
-    (commands.count() > 1 && !stops && !compound).then(|| {
+    (commands.count() > 1 && !stops_at_failure(text) && !is_continued && !compound).then(|| {
         Finding::new(
             command,
             "lost-status",
@@ -109,20 +110,33 @@ fn several_lines(command: &Node, text: &str) -> Option<Finding> {
     })
 }
 
+/// Whether the shell is told to end with the first command that fails.
+fn stops_at_failure(text: &str) -> bool {
+    parts(text).any(|part| {
+        let mut words = part.split_whitespace();
+        let is_short = |word: &str| word.starts_with('-') && word.contains('e');
+        words.next() == Some("set") && words.any(|word| is_short(word) || word == "errexit")
+    })
+}
+
 fn unknown_container(command: &Node, text: &str, containers: &[String]) -> Option<Finding> {
     let text = text.replace("\\\"", "\"");
-    let (_, rest) = text.split_once("\"name\":")?;
-    let name = rest.trim_start().strip_prefix('"')?.split('"').next()?;
-    let is_literal = !name.contains(['$', '%']) && text.contains("imageUri");
-    (is_literal && !containers.iter().any(|known| known == name)).then(|| {
-        Finding::new(
-            command,
-            "unknown-container",
-            format!("the deployment fails: no task definition has a container {name:?}"),
-            format!(
-                "name one of {}, or let `cargo xtask imagedefinitions` write the file",
-                containers.join(", ")
-            ),
-        )
-    })
+    if !text.contains("imageUri") {
+        return None;
+    }
+    let mut names = text.split("\"name\":").skip(1).filter_map(|rest| {
+        let quoted = rest.trim_start().strip_prefix('"')?;
+        quoted.split('"').next()
+    });
+    let is_literal = |name: &str| !name.contains(['$', '%']);
+    let name = names.find(|name| is_literal(name) && !containers.iter().any(|one| one == name))?;
+    Some(Finding::new(
+        command,
+        "unknown-container",
+        format!("the deployment fails: no task definition has a container {name:?}"),
+        format!(
+            "name one of {}, or let `cargo xtask imagedefinitions` write the file",
+            containers.join(", ")
+        ),
+    ))
 }

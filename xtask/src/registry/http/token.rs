@@ -220,7 +220,7 @@ fn parse_token(body: &[u8], realm: &str) -> Result<String, Failure> {
     let token = tokens.into_iter().flatten().find(usable);
     token.ok_or_else(|| {
         // An answer with a token in it is not quoted.
-        let quoted = if body.first() == Some(&b'{') {
+        let quoted = if body.trim_ascii_start().starts_with(b"{") {
             String::new()
         } else {
             format!(": {}", failure::excerpt(body))

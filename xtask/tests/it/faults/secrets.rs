@@ -114,6 +114,23 @@ fn the_password_goes_to_the_registrys_own_realm_or_to_one_that_the_user_names() 
     );
 }
 
+#[test]
+fn an_answer_that_may_have_a_token_in_it_is_not_quoted() {
+    for body in [
+        r#"{"token":"canary" }}"#,
+        r#" {"token":"canary" }}"#,
+        "\n{\"token\":\"canary \"}",
+    ] {
+        let registry = Scripted::start(STOCK.state());
+        let answer = Answer::status(200).body("application/json", body);
+        let token = Matching::new("GET", "/token");
+        registry.script(token, When::From(1), Fault::Answer(answer));
+        let ran = promote(&sandbox(&registry));
+        ran.fails(7, &["without a usable token"]);
+        assert!(!format!("{ran:?}").contains("canary"), "{}", ran.stderr);
+    }
+}
+
 /// Puts a credential helper on the sandbox's `PATH`, instead of the account in
 /// its parameters. The password stays in the environment, for nobody.
 fn with_helper(registry: &Scripted, script: &str) -> Sandbox {

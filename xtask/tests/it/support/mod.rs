@@ -14,10 +14,10 @@ pub(crate) mod tiny;
 
 use std::ffi::OsStr;
 use std::fs::{self, Permissions};
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -280,6 +280,15 @@ impl Ran {
 pub(crate) fn tell(line: impl std::fmt::Display) {
     // Where nobody reads standard error, there is nobody to tell.
     let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// Reads a command's standard error until a line has `word`.
+pub(crate) fn wait_for_line(child: &mut Child, word: &str) {
+    let mut lines = BufReader::new(child.stderr.as_mut().unwrap()).lines();
+    assert!(
+        lines.any(|line| line.unwrap().contains(word)),
+        "the command never said {word:?}"
+    );
 }
 
 /// A program from PyPI, where `cargo xtask setup` has put it.
