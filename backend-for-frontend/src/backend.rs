@@ -13,6 +13,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use serde::de::DeserializeOwned;
 use service_kit::RequestId;
+use tokio::time::{Instant, timeout_at};
 
 use crate::caller::Caller;
 use crate::config::BaseUrl;
@@ -103,18 +104,16 @@ impl Backend {
         path: &str,
         body: Bytes,
     ) -> Result<T, Failure> {
-        let calls = async {
-            match self.attempt(caller, &method, path, body.clone()).await {
-                Err(failure) if method.is_idempotent() && failure.is_transient() => {
-                    tracing::warn!(%failure, %method, path, "trying once more");
-                    self.attempt(caller, &method, path, body).await
-                }
-                outcome => outcome,
+        let deadline = Instant::now() + CALL_TIMEOUT;
+        let attempt = || timeout_at(deadline, self.attempt(caller, &method, path, body.clone()));
+        match attempt().await.unwrap_or(Err(Failure::TooSlow)) {
+            Err(failure) if method.is_idempotent() && failure.is_transient() => {
+                tracing::warn!(%failure, %method, path, "trying once more");
+                // Where the time is over before the second answer comes, the first one says more.
+                attempt().await.unwrap_or(Err(failure))
             }
-        };
-        tokio::time::timeout(CALL_TIMEOUT, calls)
-            .await
-            .unwrap_or(Err(Failure::TooSlow))
+            outcome => outcome,
+        }
     }
 
     async fn attempt<T: DeserializeOwned>(

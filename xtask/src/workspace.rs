@@ -150,12 +150,7 @@ impl Workspace {
             }
             _ => fault,
         };
-        let all: Vec<_> = self
-            .services
-            .iter()
-            .map(|service| service.package.as_str())
-            .collect();
-        fault.hint(format!("the services are: {}", all.join(", ")))
+        fault.hint(service::hint_of_all(&self.services))
     }
 }
 

@@ -78,6 +78,18 @@ async fn a_fault_of_the_backend_is_se0001() {
 }
 
 #[tokio::test]
+async fn a_fault_is_told_also_where_the_second_try_hangs() {
+    let (upstream, bff) = Upstream::start().await;
+    let fault = Fault::Answer(StatusCode::SERVICE_UNAVAILABLE, "");
+    upstream.plan(Method::GET, 0..1, fault);
+    upstream.plan(Method::GET, 1..2, Fault::Hang);
+    let page = bff.get("/getUsers").await;
+    assert_eq!(page.status, StatusCode::BAD_GATEWAY);
+    assert!(page.text_of("message-panel").ends_with("(SE0001)"));
+    assert_eq!(upstream.count(&Method::GET), 2);
+}
+
+#[tokio::test]
 async fn nonsense_of_the_backend_is_se0002() {
     for nonsense in ["<html>", "{}", "[{\"userId\":\"zero\"}]", ""] {
         let (upstream, bff) = Upstream::start().await;

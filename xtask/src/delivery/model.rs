@@ -29,6 +29,10 @@ const APPROVAL_LENGTH: usize = 940;
 /// How long a digest and a usual tag are.
 const DIGEST_AND_TAG_LENGTH: usize = 71 + 40;
 
+/// How many priorities a load balancer's rules have (Elastic Load Balancing API
+/// Reference, "CreateRule").
+const RULE_PRIORITIES: u32 = 50_000;
+
 /// What an action does.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Step<'a> {
@@ -147,6 +151,14 @@ pub(super) fn reserved_beginning(package: &str) -> Option<&'static str> {
         .find(|beginning| parameter.starts_with(beginning))
 }
 
+/// The priority of a service's rule at the load balancer. It follows from the name
+/// alone: were it the place among the services, those behind one that is taken out
+/// would move to priorities that CloudFormation frees only afterwards.
+pub(super) fn rule_priority(package: &str) -> u32 {
+    let mix = |sum, byte| (sum * 31 + u32::from(byte)) % RULE_PRIORITIES;
+    1 + package.bytes().fold(0, mix)
+}
+
 /// Names that are too long or reserved, and those that would be one in the templates.
 fn check_names(workspace: &Workspace) -> Result<(), Fault> {
     let names = [(&workspace.name, DELIVERY_NAME_LENGTH)];
@@ -165,7 +177,7 @@ fn check_names(workspace: &Workspace) -> Result<(), Fault> {
                 .hint("what AWS calls after it would pass its limits; choose a shorter name"));
         }
     }
-    let mut ids = BTreeMap::new();
+    let (mut ids, mut priorities) = (BTreeMap::new(), BTreeMap::new());
     for service in services {
         if let Some(beginning) = reserved_beginning(&service.package) {
             let fault = format!(
@@ -179,6 +191,16 @@ fn check_names(workspace: &Workspace) -> Result<(), Fault> {
         if let Some(other) = ids.insert(logical_id(&service.package), &service.package) {
             let fault = format!(
                 "{other} and {} would be called the same in the templates",
+                service.package
+            );
+            return Err(Kind::Configuration
+                .because(fault)
+                .hint("rename one of the packages"));
+        }
+        let priority = rule_priority(&service.package);
+        if let Some(other) = priorities.insert(priority, &service.package) {
+            let fault = format!(
+                "the names of {other} and {} give one priority at the load balancer: {priority}",
                 service.package
             );
             return Err(Kind::Configuration

@@ -178,9 +178,17 @@ pub(super) fn check(services: &[Service]) -> Result<(), Fault> {
         earlier.try_for_each(|other| check_pair(other, service))?;
         check_upstreams(service, services)?;
     }
-    let placed: usize = levels(services).iter().map(Vec::len).sum();
-    if placed < services.len() {
-        return Err(Kind::Configuration.because("the `upstreams` of the services run in a circle"));
+    let placed = names(levels(services).concat());
+    let mut circling = names(services);
+    circling.retain(|package| !placed.contains(package));
+    if !circling.is_empty() {
+        let fault = format!(
+            "the `upstreams` of these services lead into a circle: {}",
+            circling.join(", ")
+        );
+        return Err(Kind::Configuration
+            .because(fault)
+            .hint("take one of them out of the `upstreams` of another"));
     }
     Ok(())
 }
@@ -191,14 +199,18 @@ fn check_pair(one: &Service, other: &Service) -> Result<(), Fault> {
             "{} and {} share a name, an alias or a parameter prefix",
             one.package, other.package
         );
-        return Err(Kind::Configuration.because(fault));
+        return Err(Kind::Configuration
+            .because(fault)
+            .hint("rename one of the packages, or give it another `alias`"));
     }
     if overlap(&one.context_path, &other.context_path) {
         let fault = format!(
             "the `context-path` of {} is {:?} and that of {} is {:?}: a load balancer cannot tell their requests apart",
             one.package, one.context_path, other.package, other.context_path
         );
-        return Err(Kind::Configuration.because(fault));
+        return Err(Kind::Configuration
+            .because(fault)
+            .hint("give one of them another `context-path`"));
     }
     Ok(())
 }
@@ -208,12 +220,27 @@ fn check_upstreams(service: &Service, services: &[Service]) -> Result<(), Fault>
     let unknown =
         upstreams.find(|upstream| !services.iter().any(|other| other.package == **upstream));
     match unknown {
-        Some(upstream) => Err(Kind::Configuration.because(format!(
-            "the key `upstreams` of {} names {upstream:?}, which is no service's package",
-            service.package
-        ))),
+        Some(upstream) => {
+            let fault = format!(
+                "the key `upstreams` of {} names {upstream:?}, which is no service's package",
+                service.package
+            );
+            Err(Kind::Configuration
+                .because(fault)
+                .hint(hint_of_all(services)))
+        }
         None => Ok(()),
     }
+}
+
+/// The hint for whoever named a service that is not there.
+pub(super) fn hint_of_all(services: &[Service]) -> String {
+    format!("the services are: {}", names(services).join(", "))
+}
+
+fn names<'a>(services: impl IntoIterator<Item = &'a Service>) -> Vec<&'a str> {
+    let names = services.into_iter();
+    names.map(|service| service.package.as_str()).collect()
 }
 
 /// Services by dependency level, upstreams first. Services of a circle are in none.

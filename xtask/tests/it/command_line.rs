@@ -205,7 +205,11 @@ fn wrong_metadata_is_named_by_file_and_key() {
             "backend/Cargo.toml",
             "\"/backend\"",
             "\"/backend-for-frontend/api\"",
-            &["backend-for-frontend", "tell their requests apart"],
+            &[
+                "backend-for-frontend",
+                "tell their requests apart",
+                "hint: give one of them another `context-path`",
+            ],
         ),
         (
             "backend/Cargo.toml",
@@ -217,19 +221,23 @@ fn wrong_metadata_is_named_by_file_and_key() {
             "backend-for-frontend/Cargo.toml",
             "[\"backend\"]",
             "[\"orders\"]",
-            &["upstreams", "orders"],
+            &[
+                "upstreams",
+                "orders",
+                "hint: the services are: backend, backend-for-frontend",
+            ],
         ),
         (
             "backend-for-frontend/Cargo.toml",
             "alias = \"bff\"",
             "alias = \"backend\"",
-            &["share a name"],
+            &["share a name", "hint: rename one of the packages"],
         ),
         (
             "backend/Cargo.toml",
             "port = 8080",
             "port = 8080\nupstreams = [\"backend-for-frontend\"]",
-            &["circle"],
+            &["circle: backend, backend-for-frontend", "hint: take one"],
         ),
         (
             "Cargo.toml",

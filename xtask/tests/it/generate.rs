@@ -119,6 +119,27 @@ fn a_service_that_is_new_starts_without_tasks_while_the_others_keep_theirs() {
 }
 
 #[test]
+fn a_service_keeps_its_priority_where_another_one_is_taken_out() {
+    let sandbox = Sandbox::new();
+    let priorities = || {
+        sandbox.ok(["generate"]);
+        let environment = sandbox.read("build/environment.yaml");
+        let lines = environment.lines().map(str::trim);
+        let rules = lines.filter_map(|line| line.strip_prefix("Priority: "));
+        rules.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let before = priorities();
+    sandbox.edit("Cargo.toml", "\"backend\", ", "");
+    sandbox.edit(
+        "backend-for-frontend/Cargo.toml",
+        "upstreams = [\"backend\"]",
+        "",
+    );
+    assert_eq!(before.len(), 2);
+    assert_eq!(priorities(), before[1..]);
+}
+
+#[test]
 fn a_repository_for_production_is_read_where_it_is_used() {
     let sandbox = Sandbox::new();
     sandbox.edit(
@@ -330,18 +351,27 @@ fn names_that_aws_would_not_take_are_refused() {
         sandbox.run(["generate"]).fails(4, &[words, "hint: "]);
         assert!(!sandbox.path("build/pipeline.yaml").exists());
     }
-    let sandbox = Sandbox::new();
-    for (file, name) in [("backend", "a-1"), ("backend-for-frontend", "a1")] {
-        let file = format!("{file}/Cargo.toml");
-        let text = sandbox.read(&file);
-        let old = text
-            .lines()
-            .find(|line| line.starts_with("name = "))
-            .unwrap();
-        let text = text.replace(old, &format!("name = {name:?}"));
-        sandbox.write(&file, text.replace("upstreams = [\"backend\"]", ""));
+    for (names, words) in [
+        (
+            ["a-1", "a1"],
+            "a-1 and a1 would be called the same in the templates",
+        ),
+        (
+            ["orders-43502", "payments-0"],
+            "orders-43502 and payments-0 give one priority",
+        ),
+    ] {
+        let sandbox = Sandbox::new();
+        for (file, name) in ["backend", "backend-for-frontend"].iter().zip(names) {
+            let file = format!("{file}/Cargo.toml");
+            let text = sandbox.read(&file);
+            let old = text
+                .lines()
+                .find(|line| line.starts_with("name = "))
+                .unwrap();
+            let text = text.replace(old, &format!("name = {name:?}"));
+            sandbox.write(&file, text.replace("upstreams = [\"backend\"]", ""));
+        }
+        sandbox.run(["generate"]).fails(4, &[words]);
     }
-    sandbox
-        .run(["generate"])
-        .fails(4, &["a-1 and a1 would be called the same in the templates"]);
 }

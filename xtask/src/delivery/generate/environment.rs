@@ -1,5 +1,6 @@
 //! `build/environment.yaml`: where the services run.
 
+use crate::delivery::model::rule_priority;
 use crate::delivery::template::{fill, logical_id};
 use crate::image::AwsProcessor;
 use crate::parameters::{Catalogue, service_dns};
@@ -42,11 +43,10 @@ pub(super) fn environment(
         };
         services.iter().map(of).collect::<String>()
     };
-    let described = services.iter().enumerate().map(|(index, service)| {
+    let described = services.iter().map(|service| {
         of_service(
             workspace,
             service,
-            index + 1,
             &secrets(workspace, catalogue, service),
             processor,
         )
@@ -103,7 +103,6 @@ fn secrets(workspace: &Workspace, catalogue: &Catalogue, service: &Service) -> V
 fn of_service(
     workspace: &Workspace,
     service: &Service,
-    priority: usize,
     secrets: &[Secret],
     processor: AwsProcessor,
 ) -> String {
@@ -116,7 +115,7 @@ fn of_service(
             ("alias", &service.alias),
             ("port", &service.port.to_string()),
             ("context_path", &service.context_path),
-            ("priority", &priority.to_string()),
+            ("priority", &rule_priority(&service.package).to_string()),
             ("architecture", processor.cpu_architecture),
             ("secrets", &secret_variables(secrets)),
             ("secrets_statement", &secrets_statement(secrets)),
