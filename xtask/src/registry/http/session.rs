@@ -175,8 +175,12 @@ impl Session {
         request: &Request<'_>,
         authorization: Option<&str>,
     ) -> Result<Answer, Failure> {
-        self.client.send(host, request, authorization, || {
+        let answer = self.client.send(host, request, authorization, || {
             self.requests.fetch_add(1, Ordering::Relaxed);
+        });
+        answer.map_err(|failure| match host.host == self.state.host {
+            true => failure,
+            false => failure.at(&host.host),
         })
     }
 

@@ -75,6 +75,22 @@ fn redirects_end_and_do_not_leave_https() {
 }
 
 #[test]
+fn another_host_than_the_registrys_is_named_where_it_does_not_answer() {
+    let nobody = "127.0.0.1:1";
+    let challenge = format!("Bearer realm=\"http://{nobody}/token\",service=\"scripted\"");
+    let challenge = Answer::status(401).header("www-authenticate", &challenge);
+    for fault in [
+        redirect(&format!("http://{nobody}/x")),
+        Fault::Answer(challenge),
+    ] {
+        let registry = Scripted::start(STOCK.state());
+        registry.script(get_new(), When::From(1), fault);
+        let ran = promote_within(&sandbox(&registry), "1");
+        ran.fails(7, &[&format!("{nobody}: Connection refused")]);
+    }
+}
+
+#[test]
 fn the_password_goes_to_the_registrys_own_realm_or_to_one_that_the_user_names() {
     let registry = Scripted::start(STOCK.state());
     let port = registry.host().split(':').nth(1).unwrap().to_owned();
