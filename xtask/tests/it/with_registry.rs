@@ -365,25 +365,43 @@ fn proxy_to(server: String) -> String {
     })
 }
 
-/// What comes of a promotion where the proxy answers with `status` instead of connecting.
-fn promote_through_proxy_that_answers(status: &'static str) -> Ran {
+/// What comes of a promotion where the proxy, which hosts of `no_proxy` are reached
+/// without, answers with `status` instead of connecting.
+fn promote_through_proxy_that_answers(status: &'static str, no_proxy: &str) -> Ran {
     let refusing = proxy(move |mut client| {
         let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n");
         client.write_all(answer.as_bytes()).unwrap();
     });
     let sandbox = Sandbox::new()
         .with("BACKEND_IMAGE_REPO_NAME", "registry.invalid/app")
-        .with("HTTPS_PROXY", refusing);
+        .with("HTTPS_PROXY", refusing)
+        .with("NO_PROXY", no_proxy);
     sandbox.run(["--timeout", "1", "promote", "backend", "--digest", ABSENT])
 }
 
 #[test]
 fn a_proxy_that_refuses_is_told_at_once_and_one_that_is_in_trouble_asked_again() {
-    let refused = promote_through_proxy_that_answers("407 Proxy Authentication Required");
+    let refused = promote_through_proxy_that_answers("407 Proxy Authentication Required", "");
     refused.fails(7, &["proxy", "407", "hint: check HTTPS_PROXY"]);
     assert!(!refused.stderr.contains("trying again"), "{refused:?}");
-    let in_trouble = promote_through_proxy_that_answers("503 Service Unavailable");
+    let in_trouble = promote_through_proxy_that_answers("503 Service Unavailable", "");
     in_trouble.fails(7, &["proxy", "503", "trying again"]);
+}
+
+#[test]
+fn hosts_are_reached_without_the_proxy_where_they_or_their_domain_are_listed() {
+    for (no_proxy, is_listed) in [
+        ("localhost, registry.invalid", true),
+        ("Invalid", true),
+        (".invalid,localhost", true),
+        ("*.invalid", true),
+        ("*", true),
+        ("istry.invalid, other.registry.invalid, .", false),
+    ] {
+        let ran = promote_through_proxy_that_answers("407 Proxy Authentication Required", no_proxy);
+        ran.fails(7, &["hint: "]);
+        assert_ne!(ran.stderr.contains("407"), is_listed, "{no_proxy}: {ran:?}");
+    }
 }
 
 /// What comes of a promotion where the registry's host is the server at `address`.
