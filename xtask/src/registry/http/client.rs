@@ -375,7 +375,8 @@ fn encrypted_agent(is_exempt: bool) -> Result<Agent> {
     let found = rustls_native_certs::load_native_certs();
     if let (Some(error), Some(_)) = (found.errors.first(), std::env::var_os("SSL_CERT_FILE")) {
         let fault = format!("the certificates that SSL_CERT_FILE names: {error}");
-        return Err(Kind::Configuration.because(fault).into());
+        let hint = "`export SSL_CERT_FILE=FILE`, or `unset SSL_CERT_FILE`";
+        return Err(Kind::Configuration.because(fault).hint(hint).into());
     }
     if found.certs.is_empty() {
         let fault = Kind::Failed.because("the system has no certificates to trust");

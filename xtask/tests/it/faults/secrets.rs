@@ -303,7 +303,7 @@ fn no_request_goes_around_a_proxy_that_is_not_understood() {
         assert!(!ran.stderr.contains("canary"), "{}", ran.stderr);
     }
     let ran = promote(&sandbox().with("SSL_CERT_FILE", "/nowhere"));
-    ran.fails(4, &["SSL_CERT_FILE", "/nowhere"]);
+    ran.fails(4, &["SSL_CERT_FILE", "/nowhere", "hint: "]);
 }
 
 #[test]
