@@ -1,7 +1,9 @@
 //! Promotion where everything lies on disk.
 
+use std::ffi::OsStr;
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::PathBuf;
 
@@ -790,6 +792,17 @@ fn an_output_that_is_a_link_is_written_where_it_leads() {
     for output in ["circle", "backend", "/dev/stdout"] {
         write(output).fails(1, &[&format!("{output} is no file that could be replaced")]);
     }
+}
+
+#[test]
+fn an_output_whose_name_is_no_utf_8_has_its_result() {
+    let sandbox = Sandbox::new();
+    let output = OsStr::from_bytes(b"definitions\xff.json");
+    let line = "--format json imagedefinitions backend --environment staging --output";
+    let ran = sandbox.ok(line.split(' ').map(OsStr::new).chain([output]));
+    let objects: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(objects[0]["service"], "backend", "{objects}");
+    assert!(sandbox.root().join(output).exists());
 }
 
 #[test]
