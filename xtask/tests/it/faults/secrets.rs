@@ -53,6 +53,20 @@ fn a_redirect_to_another_host_takes_no_authorization_along() {
 }
 
 #[test]
+fn a_storage_that_refuses_is_named_and_not_the_account() {
+    let (registry, storage) = (
+        Scripted::start(STOCK.state()),
+        Scripted::start(STOCK.state()),
+    );
+    let url = format!("http://{}/v2/app/manifests/{}", storage.host(), STOCK.new);
+    registry.script(get_new(), When::From(1), redirect(&url));
+    let ran = promote(&sandbox(&registry));
+    let words = format!("leads to {}, which answers 401", storage.host());
+    ran.fails(6, &[&words, "hint: no account goes to"]);
+    assert_eq!(storage.with(|state| state.authorizations.clone()), [""; 0]);
+}
+
+#[test]
 fn redirects_end_and_do_not_leave_https() {
     for (location, word) in [
         (
