@@ -829,3 +829,15 @@ fn a_tag_without_room_for_the_one_that_keeps_is_refused() {
         &["leaves no room for -previous", "hint: shorten the tag"],
     );
 }
+
+#[test]
+fn a_staging_tag_without_room_for_the_commits_is_refused_before_anything_is_moved() {
+    let mut sandbox = Sandbox::new();
+    sandbox.has_own_production("oci:released".into());
+    let digest = sandbox.has_staged("one").to_string();
+    sandbox.set("BACKEND_IMAGE_TAG_STAGING", "x".repeat(120));
+    let ran = sandbox.run(["promote", "backend", "--digest", &digest]);
+    ran.fails(4, &["leaves no room for -", "hint: shorten the tag"]);
+    assert!(!sandbox.path("target/released").exists());
+    assert!(!sandbox.path("target/delivery/production").exists());
+}
