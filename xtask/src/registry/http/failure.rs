@@ -93,7 +93,12 @@ fn untrusted(error: &rustls::Error) -> Failure {
         {
             "the host shows an authority's certificate as its own: make one with `openssl req -x509 -addext basicConstraints=critical,CA:FALSE …`"
         }
-        _ => "the system's certificates are used; SSL_CERT_FILE names others",
+        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
+            "the system's certificates are used; SSL_CERT_FILE names others"
+        }
+        _ => {
+            "look at the host's certificate, `openssl s_client -connect HOST:PORT`, and at this machine's clock, `date`"
+        }
     };
     let fault = Kind::Unavailable.because(format!("no trusted connection: {error}"));
     fault.hint(hint).into()
