@@ -5,6 +5,7 @@ use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
+use serde::de::DeserializeOwned;
 
 use crate::console;
 use crate::error::Kind;
@@ -134,6 +135,20 @@ const TEXT_BOUND: u64 = 4 * 1024 * 1024;
 /// As [`read`], and where the file is no text.
 pub fn read_text(path: &Path) -> std::io::Result<String> {
     String::from_utf8(read(path, TEXT_BOUND)?).map_err(std::io::Error::other)
+}
+
+/// What a file's text says in TOML.
+///
+/// # Errors
+/// Where and why it is malformed, without the line itself: it may hold a secret.
+pub fn parse_toml<T: DeserializeOwned>(text: &str) -> Result<T> {
+    toml::from_str(text).map_err(|error| {
+        let before = error
+            .span()
+            .map_or("", |span| text.get(..span.start).unwrap_or(text));
+        let line = before.matches('\n').count() + 1;
+        anyhow::anyhow!("line {line}: {}", error.message())
+    })
 }
 
 /// Makes the renames in `path`'s folder last through a power failure.

@@ -45,11 +45,9 @@ impl Catalogue {
         let text = files::read_text(&path).with_context(|| {
             Kind::Configuration.because(format!("{} cannot be read", path.display()))
         })?;
-        let entries = toml::from_str(&text)
-            .map_err(|error| without_excerpt(&error, &text))
-            .with_context(|| {
-                Kind::Configuration.because(format!("{} is malformed", path.display()))
-            })?;
+        let entries = files::parse_toml(&text).with_context(|| {
+            Kind::Configuration.because(format!("{} is malformed", path.display()))
+        })?;
         Ok(Self(entries))
     }
 
@@ -68,13 +66,4 @@ impl Catalogue {
     pub fn is_secret(&self, name: &str) -> bool {
         is_secret_by_name(name) || self.entry(name).is_some_and(|entry| entry.secret)
     }
-}
-
-/// Where and why the file is malformed, without the line itself: it may hold a secret.
-fn without_excerpt(error: &toml::de::Error, text: &str) -> anyhow::Error {
-    let before = error
-        .span()
-        .map_or("", |span| text.get(..span.start).unwrap_or(text));
-    let line = before.matches('\n').count() + 1;
-    anyhow::anyhow!("line {line}: {}", error.message())
 }

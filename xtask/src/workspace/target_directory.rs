@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result};
 use serde::Deserialize;
 
 use crate::error::Kind;
+use crate::files;
 
 #[derive(Default, Deserialize)]
 struct Configuration {
@@ -57,7 +58,7 @@ fn read(folder: &Path) -> Result<Option<PathBuf>> {
         let Ok(text) = fs::read_to_string(&path) else {
             continue;
         };
-        let configuration: Configuration = toml::from_str(&text).with_context(|| {
+        let configuration: Configuration = files::parse_toml(&text).with_context(|| {
             Kind::Configuration.because(format!("{} is malformed", path.display()))
         })?;
         return Ok(configuration.build.target_dir);

@@ -302,6 +302,16 @@ fn the_target_directory_is_cargos() {
 }
 
 #[test]
+fn a_malformed_configuration_of_cargo_is_not_quoted() {
+    let sandbox = Sandbox::new();
+    let text = "[registry]\ntoken = \"canary\n";
+    sandbox.write("home/.cargo/config.toml", text);
+    let ran = sandbox.run(["params", "list", "--format", "json"]);
+    ran.fails(4, &["config.toml is malformed", "line 2"]);
+    assert!(!format!("{ran:?}").contains("canary"), "{ran:?}");
+}
+
+#[test]
 fn a_command_works_in_every_folder_of_the_workspace() {
     let sandbox = Sandbox::new();
     sandbox.has_staged("one");
