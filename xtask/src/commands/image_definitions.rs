@@ -35,7 +35,8 @@ pub struct ImageDefinitions {
 pub(super) struct Written {
     service: String,
     outcome: &'static str,
-    pub(super) file: PathBuf,
+    /// Its path as text: JSON has no other.
+    pub(super) file: String,
     container: String,
     image: String,
 }
@@ -54,9 +55,7 @@ impl ImageDefinitions {
                 self.by_digest,
                 self.output.clone(),
             );
-            Entry::of_service(&service.package, written, |written| {
-                written.file.display().to_string()
-            })
+            Entry::of_service(&service.package, written, |written| written.file.clone())
         });
         Ok(Report::new(entries.collect()))
     }
@@ -92,7 +91,7 @@ pub(super) fn write(
     Ok(Written {
         service: service.package.clone(),
         outcome: "written",
-        file,
+        file: file.display().to_string(),
         container,
         image,
     })

@@ -1,4 +1,4 @@
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -59,7 +59,7 @@ struct Delivered {
     service: String,
     tag: String,
     digest: Digest,
-    files: Vec<PathBuf>,
+    files: Vec<String>,
 }
 
 /// What a stage did.
@@ -164,12 +164,12 @@ fn stage(context: &Context, service: &Service) -> Result<Delivered> {
     let pushed = staging_tag::staging_tag(context, service)?;
     let definitions = image_definitions::write(context, service, Environment::Staging, true, None)?;
     let records = Records::new(context.workspace.records(service, Environment::Staging));
-    let files = [definitions.file, records.image_detail()];
+    let detail = records.image_detail().display().to_string();
     Ok(Delivered {
         service: service.package.clone(),
         tag: pushed.image.tag,
         digest: pushed.image.digest,
-        files: files.to_vec(),
+        files: vec![definitions.file, detail],
     })
 }
 
@@ -218,16 +218,13 @@ fn released(context: &Context, order: &Order<'_>) -> Result<Delivered> {
         .parameters
         .image(&context.workspace, service, environment)?;
     let records = Records::new(context.workspace.records(service, environment));
-    let files = [
-        definitions.file,
-        records.image_detail(),
-        records.promotion(),
-    ];
+    let others = [records.image_detail(), records.promotion()];
+    let others = others.map(|file| file.display().to_string());
     Ok(Delivered {
         service: service.package.clone(),
         tag: tag.to_string(),
         digest: recorded_digest(context, service, environment)?,
-        files: files.to_vec(),
+        files: [definitions.file].into_iter().chain(others).collect(),
     })
 }
 
@@ -255,14 +252,14 @@ fn show_table(delivered: &[Delivered]) {
 
 /// The files of one folder: the folder, relative to the current one where it lies
 /// below it, and the names in it.
-fn list(files: &[PathBuf]) -> String {
+fn list(files: &[String]) -> String {
     let current = std::env::current_dir().unwrap_or_default();
     let folder = files
         .first()
-        .and_then(|file| file.parent())
+        .and_then(|file| Path::new(file).parent())
         .unwrap_or(Path::new(""));
     let folder = folder.strip_prefix(&current).unwrap_or(folder).display();
-    let names = files.iter().filter_map(|file| file.file_name());
+    let names = files.iter().filter_map(|file| Path::new(file).file_name());
     names.fold(format!("{folder}/"), |list, name| {
         format!("{list}\n  {}", name.to_string_lossy())
     })

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use serde::Serialize;
 
 use super::PREVIOUS;
-use super::apply::Place;
+use super::apply::{Place, commit_tag};
 use crate::error::{Fault, Kind};
 use crate::oci::{Digest, Manifest, RepositoryName, Tag, annotation};
 use crate::workspace::{TagPolicy, is_dirty};
@@ -181,6 +181,10 @@ pub fn plan(place: &Place<'_>, wish: &Wish, seen: Observation) -> Result<Plan, F
     }
     if let Some(manifest) = &seen.manifest {
         check_origin(manifest, place.production.name())?;
+        if let Some((_, staging_tag)) = place.staging {
+            // The commit's tag goes along with the image: it must fit before that is moved.
+            commit_tag(staging_tag, manifest)?;
+        }
     }
     Ok(Plan {
         digest: wish.digest,

@@ -8,6 +8,7 @@ mod credentials;
 mod failure;
 mod link;
 mod location;
+mod proxy;
 mod realm;
 mod referrers;
 mod session;

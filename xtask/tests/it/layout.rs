@@ -1,7 +1,9 @@
 //! Promotion where everything lies on disk.
 
+use std::ffi::OsStr;
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::PathBuf;
 
@@ -824,6 +826,17 @@ fn an_output_that_is_a_link_is_written_where_it_leads() {
 }
 
 #[test]
+fn an_output_whose_name_is_no_utf_8_has_its_result() {
+    let sandbox = Sandbox::new();
+    let output = OsStr::from_bytes(b"definitions\xff.json");
+    let line = "--format json imagedefinitions backend --environment staging --output";
+    let ran = sandbox.ok(line.split(' ').map(OsStr::new).chain([output]));
+    let objects: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(objects[0]["service"], "backend", "{objects}");
+    assert!(sandbox.root().join(output).exists());
+}
+
+#[test]
 fn files_are_readable_by_others() {
     let sandbox = Sandbox::new();
     sandbox.has_built("backend", Image::new("one"));
@@ -846,4 +859,16 @@ fn a_tag_without_room_for_the_one_that_keeps_is_refused() {
         4,
         &["leaves no room for -previous", "hint: shorten the tag"],
     );
+}
+
+#[test]
+fn a_staging_tag_without_room_for_the_commits_is_refused_before_anything_is_moved() {
+    let mut sandbox = Sandbox::new();
+    sandbox.has_own_production("oci:released".into());
+    let digest = sandbox.has_staged("one").to_string();
+    sandbox.set("BACKEND_IMAGE_TAG_STAGING", "x".repeat(120));
+    let ran = sandbox.run(["promote", "backend", "--digest", &digest]);
+    ran.fails(4, &["leaves no room for -", "hint: shorten the tag"]);
+    assert!(!sandbox.path("target/released").exists());
+    assert!(!sandbox.path("target/delivery/production").exists());
 }

@@ -331,38 +331,56 @@ fn proxy_to(server: String) -> String {
     })
 }
 
-/// What comes of a promotion where the proxy answers with `status` instead of connecting.
-fn promote_through_proxy_that_answers(status: &'static str) -> Ran {
+/// What comes of a promotion where the proxy, which hosts of `no_proxy` are reached
+/// without, answers with `status` instead of connecting.
+fn promote_through_proxy_that_answers(status: &'static str, no_proxy: &str) -> Ran {
     let refusing = proxy::start(move |mut client| {
         let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n");
         client.write_all(answer.as_bytes()).unwrap();
     });
     let sandbox = Sandbox::new()
         .with("BACKEND_IMAGE_REPO_NAME", "registry.invalid/app")
-        .with("HTTPS_PROXY", refusing);
+        .with("HTTPS_PROXY", refusing)
+        .with("NO_PROXY", no_proxy);
     sandbox.run(["--timeout", "1", "promote", "backend", "--digest", ABSENT])
 }
 
 #[test]
 fn a_proxy_that_refuses_is_told_at_once_and_one_that_is_in_trouble_asked_again() {
-    let refused = promote_through_proxy_that_answers("407 Proxy Authentication Required");
+    let refused = promote_through_proxy_that_answers("407 Proxy Authentication Required", "");
     refused.fails(7, &["proxy", "407", "hint: check HTTPS_PROXY"]);
     assert!(!refused.stderr.contains("trying again"), "{refused:?}");
-    let in_trouble = promote_through_proxy_that_answers("503 Service Unavailable");
+    let in_trouble = promote_through_proxy_that_answers("503 Service Unavailable", "");
     in_trouble.fails(7, &["proxy", "503", "trying again"]);
 }
 
+#[test]
+fn hosts_are_reached_without_the_proxy_where_they_or_their_domain_are_listed() {
+    for (no_proxy, is_listed) in [
+        ("localhost, registry.invalid", true),
+        ("Invalid", true),
+        (".invalid,localhost", true),
+        ("*.invalid", true),
+        ("*", true),
+        ("istry.invalid, other.registry.invalid, .", false),
+    ] {
+        let ran = promote_through_proxy_that_answers("407 Proxy Authentication Required", no_proxy);
+        ran.fails(7, &["hint: "]);
+        assert_ne!(ran.stderr.contains("407"), is_listed, "{no_proxy}: {ran:?}");
+    }
+}
+
 /// What comes of a promotion where the registry's host is the server at `address`.
-fn promote_at(address: String) -> Ran {
-    let sandbox = Sandbox::new()
+fn promote_at(address: String, sandbox: Sandbox) -> Ran {
+    let sandbox = sandbox
         .with("BACKEND_IMAGE_REPO_NAME", "registry.invalid/app")
         .with("HTTPS_PROXY", proxy_to(address));
     sandbox.run(["promote", "backend", "--digest", ABSENT])
 }
 
 /// What comes of it where the host has the certificate that `openssl req` makes with
-/// `more` arguments.
-fn promote_with_certificate(more: &[&str]) -> Ran {
+/// `more` arguments, and that one is trusted or not.
+fn promote_with_certificate(more: &[&str], is_trusted: bool) -> Ran {
     let folder = tempfile::tempdir().unwrap();
     let request = "req -x509 -newkey rsa:2048 -nodes -keyout key -out certificate -subj /CN=host";
     let mut openssl = Command::new("openssl");
@@ -385,7 +403,12 @@ fn promote_with_certificate(more: &[&str]) -> Ran {
     let address = lines
         .find_map(|line| Some(line.unwrap().strip_prefix("ACCEPT ")?.to_owned()))
         .unwrap();
-    let ran = promote_at(address);
+    let mut sandbox = Sandbox::new();
+    if is_trusted {
+        let certificate = folder.path().join("certificate");
+        sandbox.set("SSL_CERT_FILE", certificate.display().to_string());
+    }
+    let ran = promote_at(address, sandbox);
     server.kill().unwrap();
     server.wait().unwrap();
     ran
@@ -396,9 +419,14 @@ fn a_host_that_is_not_trusted_ends_the_command_at_once() {
     let of_a_host = ["-addext", "basicConstraints=critical,CA:FALSE"];
     let plain = Registry::open();
     for (ran, hint) in [
-        (promote_with_certificate(&of_a_host), "SSL_CERT_FILE"),
-        (promote_with_certificate(&[]), "CA:FALSE"),
-        (promote_at(plain.host()), "does not speak TLS"),
+        (promote_with_certificate(&of_a_host, false), "SSL_CERT_FILE"),
+        // It has another name.
+        (promote_with_certificate(&of_a_host, true), "s_client"),
+        (promote_with_certificate(&[], true), "CA:FALSE"),
+        (
+            promote_at(plain.host(), Sandbox::new()),
+            "does not speak TLS",
+        ),
     ] {
         ran.fails(7, &["no trusted connection", "hint: ", hint]);
         assert!(!ran.stderr.contains("trying again"), "{}", ran.stderr);

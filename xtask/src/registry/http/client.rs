@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use ureq::http::{self, HeaderMap, Method, StatusCode};
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
-use ureq::{Agent, Body, Proxy, ProxyProtocol, SendBody};
+use ureq::{Agent, Body, SendBody};
 
 use super::clock::Clock;
 use super::failure::{self, Failure};
+use super::proxy;
 use super::token::Authentication;
 use crate::error::Kind;
 use crate::oci::Host;
@@ -41,6 +42,8 @@ pub(in crate::registry) struct Client {
     pub(super) parameters: Arc<Parameters>,
     plain: OnceLock<Agent>,
     encrypted: OnceLock<Agent>,
+    /// For the hosts that are reached without the proxy.
+    encrypted_without_proxy: OnceLock<Agent>,
     hosts: Mutex<HashMap<Host, Arc<HostState>>>,
 }
 
@@ -178,6 +181,7 @@ impl Client {
             parameters,
             plain: OnceLock::new(),
             encrypted: OnceLock::new(),
+            encrypted_without_proxy: OnceLock::new(),
             hosts: Mutex::default(),
         }
     }
@@ -208,7 +212,7 @@ impl Client {
         if remaining.is_zero() {
             return Err(Failure::again("the time limit is over"));
         }
-        let agent = self.agent(&request.url)?;
+        let agent = self.agent(&state.host, &request.url)?;
         let mut builder = http::Request::builder()
             .method(&request.method)
             .uri(&request.url);
@@ -277,17 +281,23 @@ impl Client {
         }
     }
 
-    fn agent(&self, url: &str) -> Result<&Agent, Failure> {
+    fn agent(&self, host: &Host, url: &str) -> Result<&Agent, Failure> {
         if url.starts_with("http://") {
             return Ok(self
                 .plain
                 .get_or_init(|| configuration().proxy(None).build().into()));
         }
-        if let Some(agent) = self.encrypted.get() {
+        let is_exempt = proxy::is_exempt(host);
+        let agent = if is_exempt {
+            &self.encrypted_without_proxy
+        } else {
+            &self.encrypted
+        };
+        if let Some(agent) = agent.get() {
             return Ok(agent);
         }
-        let agent = encrypted_agent()?;
-        Ok(self.encrypted.get_or_init(|| agent))
+        let made = encrypted_agent(is_exempt)?;
+        Ok(agent.get_or_init(|| made))
     }
 }
 
@@ -353,42 +363,20 @@ fn configuration() -> ureq::config::ConfigBuilder<ureq::typestate::AgentScope> {
         .accept_encoding("identity")
 }
 
-/// The variables that the HTTP library takes a proxy from.
-const PROXY_VARIABLES: [&str; 6] = [
-    "ALL_PROXY",
-    "all_proxy",
-    "HTTPS_PROXY",
-    "https_proxy",
-    "HTTP_PROXY",
-    "http_proxy",
-];
-
-/// The library passes over a proxy that it does not understand. The request would go
-/// around it then, with the credentials.
-fn check_proxies() -> Result<()> {
-    let set = PROXY_VARIABLES
-        .into_iter()
-        .filter_map(|name| Some((name, std::env::var_os(name)?)));
-    for (name, value) in set.filter(|(_, value)| !value.is_empty()) {
-        let proxy = value.to_str().and_then(|value| Proxy::new(value).ok());
-        let known = [ProxyProtocol::Http, ProxyProtocol::Https];
-        if !proxy.is_some_and(|proxy| known.contains(&proxy.protocol())) {
-            let fault = format!("the variable {name} names no HTTP proxy");
-            let hint = format!("`export {name}=http://HOST:PORT`, or `unset {name}`");
-            return Err(Kind::Configuration.because(fault).hint(hint).into());
-        }
-    }
-    Ok(())
-}
-
 /// An agent that trusts what the system trusts. Reading the certificates takes
 /// longer than a promotion on loopback, so it waits until somebody needs them.
-fn encrypted_agent() -> Result<Agent> {
-    check_proxies()?;
+fn encrypted_agent(is_exempt: bool) -> Result<Agent> {
+    let configuration = if is_exempt {
+        configuration().proxy(None)
+    } else {
+        proxy::check()?;
+        configuration()
+    };
     let found = rustls_native_certs::load_native_certs();
     if let (Some(error), Some(_)) = (found.errors.first(), std::env::var_os("SSL_CERT_FILE")) {
         let fault = format!("the certificates that SSL_CERT_FILE names: {error}");
-        return Err(Kind::Configuration.because(fault).into());
+        let hint = "`export SSL_CERT_FILE=FILE`, or `unset SSL_CERT_FILE`";
+        return Err(Kind::Configuration.because(fault).hint(hint).into());
     }
     if found.certs.is_empty() {
         let fault = Kind::Failed.because("the system has no certificates to trust");
@@ -403,7 +391,7 @@ fn encrypted_agent() -> Result<Agent> {
         .root_certs(RootCerts::new_with_certs(&certificates))
         .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .build();
-    Ok(configuration().tls_config(tls).build().into())
+    Ok(configuration.tls_config(tls).build().into())
 }
 
 /// A blob on its way out: lets the clock stand still while it moves, and keeps

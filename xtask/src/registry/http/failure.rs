@@ -8,6 +8,7 @@ use ureq::Timeout;
 use ureq::http::{HeaderMap, StatusCode};
 
 use crate::error::{Fault, Kind};
+use crate::oci::Host;
 
 /// How much of an unexpected answer an error quotes, in bytes.
 const EXCERPT: usize = 200;
@@ -30,6 +31,18 @@ impl Failure {
         Self::Again {
             why: why.to_string(),
             after: None,
+        }
+    }
+
+    /// The same, naming the host: tokens and redirects lead to others than the one in
+    /// the repository's name, which everybody would look at first.
+    pub(super) fn at(self, host: &Host) -> Self {
+        match self {
+            Self::Again { why, after } => Self::Again {
+                why: format!("{host}: {why}"),
+                after,
+            },
+            Self::Final(error) => Self::Final(error.context(format!("asking {host}"))),
         }
     }
 }
@@ -80,7 +93,12 @@ fn untrusted(error: &rustls::Error) -> Failure {
         {
             "the host shows an authority's certificate as its own: make one with `openssl req -x509 -addext basicConstraints=critical,CA:FALSE …`"
         }
-        _ => "the system's certificates are used; SSL_CERT_FILE names others",
+        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
+            "the system's certificates are used; SSL_CERT_FILE names others"
+        }
+        _ => {
+            "look at the host's certificate, `openssl s_client -connect HOST:PORT`, and at this machine's clock, `date`"
+        }
     };
     let fault = Kind::Unavailable.because(format!("no trusted connection: {error}"));
     fault.hint(hint).into()

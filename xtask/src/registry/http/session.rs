@@ -175,8 +175,12 @@ impl Session {
         request: &Request<'_>,
         authorization: Option<&str>,
     ) -> Result<Answer, Failure> {
-        self.client.send(host, request, authorization, || {
+        let answer = self.client.send(host, request, authorization, || {
             self.requests.fetch_add(1, Ordering::Relaxed);
+        });
+        answer.map_err(|failure| match host.host == self.state.host {
+            true => failure,
+            false => failure.at(&host.host),
         })
     }
 
@@ -200,8 +204,7 @@ impl Session {
             answer = if self.is_own(&url) {
                 self.authorized(&next)?
             } else {
-                let host = self.client.host(&location::host(&url)?);
-                self.send(&host, &next, None)?
+                self.send_elsewhere(&next)?
             };
         }
         if answer.status.is_redirection() {
@@ -233,8 +236,27 @@ impl Session {
         if self.is_own(&request.url) {
             return self.exchange(request);
         }
+        self.judge(self.send_elsewhere(request)?)
+    }
+
+    /// Sends a request to another host, without authorisation. Where that refuses it, the
+    /// account is not the reason, and the registry's name neither.
+    fn send_elsewhere(&self, request: &Request<'_>) -> Result<Answer, Failure> {
         let host = self.client.host(&location::host(&request.url)?);
-        self.judge(self.send(&host, request, None)?)
+        let mut answer = self.send(&host, request, None)?;
+        let (registry, host, status) = (&self.state.host, &host.host, answer.status);
+        if !matches!(status.as_u16(), 401 | 403) {
+            return Ok(answer);
+        }
+        let said = failure::said(&answer.read_error());
+        Err(Kind::Denied
+            .because(format!(
+                "{registry} leads to {host}, which answers {status}{said}"
+            ))
+            .hint(format!(
+                "no account goes to {host}: see whether a proxy or a firewall stands before it"
+            ))
+            .into())
     }
 
     /// The failure that a status stands for where the caller has no use for it.

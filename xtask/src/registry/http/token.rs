@@ -140,13 +140,16 @@ impl Client {
             realm::check_credentials(&uri, &state.host, allowed)?;
         }
         let realm_uri = uri.to_string();
-        let mut answer = self.ask_for_token(&realm_uri, service, scope, login.as_ref(), leaving)?;
+        let server = self.host(&realm_host(&realm_uri)?);
+        let answer =
+            self.ask_for_token(&server, &realm_uri, service, scope, login.as_ref(), leaving);
+        let mut answer = answer.map_err(|failure| failure.at(&server.host))?;
         match answer.status {
             StatusCode::OK => parse_token(&answer.read(TOKEN_BOUND)?, realm),
             status => {
                 let body = answer.read_error();
                 Err(if failure::is_passing(status) {
-                    failure::of_status(status, &answer.headers, &body)
+                    failure::of_status(status, &answer.headers, &body).at(&server.host)
                 } else {
                     refused(state, realm, status, &body, &self.account(state))
                 })
@@ -156,14 +159,13 @@ impl Client {
 
     fn ask_for_token(
         &self,
+        server: &HostState,
         realm: &str,
         service: Option<&str>,
         scope: &str,
         login: Option<&Login>,
         leaving: impl FnOnce(),
     ) -> Result<Answer, Failure> {
-        let host = realm_host(realm)?;
-        let state = self.host(&host);
         let mut query = scope.split(' ').fold(String::new(), |query, scope| {
             query + "&scope=" + &encode(scope)
         });
@@ -184,7 +186,7 @@ impl Client {
                 .headers
                 .push(("content-type", "application/x-www-form-urlencoded".into()));
             request.body = Payload::Bytes(form.as_bytes());
-            return self.send(&state, &request, None, leaving);
+            return self.send(server, &request, None, leaving);
         }
         let joint = if realm.contains('?') { "&" } else { "?" };
         let request = Request::new(
@@ -192,7 +194,7 @@ impl Client {
             format!("{realm}{joint}{}", query.trim_start_matches('&')),
         );
         let basic = login.and_then(Login::basic);
-        self.send(&state, &request, basic.as_deref(), leaving)
+        self.send(server, &request, basic.as_deref(), leaving)
     }
 }
 

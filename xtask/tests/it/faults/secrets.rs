@@ -52,6 +52,20 @@ fn a_redirect_to_another_host_takes_no_authorization_along() {
 }
 
 #[test]
+fn a_storage_that_refuses_is_named_and_not_the_account() {
+    let (registry, storage) = (
+        Scripted::start(STOCK.state()),
+        Scripted::start(STOCK.state()),
+    );
+    let url = format!("http://{}/v2/app/manifests/{}", storage.host(), STOCK.new);
+    registry.script(get_new(), When::From(1), redirect(&url));
+    let ran = promote(&sandbox(&registry));
+    let words = format!("leads to {}, which answers 401", storage.host());
+    ran.fails(6, &[&words, "hint: no account goes to"]);
+    assert_eq!(storage.with(|state| state.authorizations.clone()), [""; 0]);
+}
+
+#[test]
 fn redirects_end_and_do_not_leave_https() {
     for (location, word) in [
         (
@@ -70,6 +84,22 @@ fn redirects_end_and_do_not_leave_https() {
         registry.script(get_new(), When::From(1), redirect(&location));
         promote(&sandbox(&registry)).fails(1, &[word]);
         assert!(registry.asked().len() < 12, "{:?}", registry.asked());
+    }
+}
+
+#[test]
+fn another_host_than_the_registrys_is_named_where_it_does_not_answer() {
+    let nobody = "127.0.0.1:1";
+    let challenge = format!("Bearer realm=\"http://{nobody}/token\",service=\"scripted\"");
+    let challenge = Answer::status(401).header("www-authenticate", &challenge);
+    for fault in [
+        redirect(&format!("http://{nobody}/x")),
+        Fault::Answer(challenge),
+    ] {
+        let registry = Scripted::start(STOCK.state());
+        registry.script(get_new(), When::From(1), fault);
+        let ran = promote_within(&sandbox(&registry), "1");
+        ran.fails(7, &[&format!("{nobody}: Connection refused")]);
     }
 }
 
@@ -291,7 +321,7 @@ fn no_request_goes_around_a_proxy_that_is_not_understood() {
         assert!(!ran.stderr.contains("canary"), "{}", ran.stderr);
     }
     let ran = promote(&sandbox().with("SSL_CERT_FILE", "/nowhere"));
-    ran.fails(4, &["SSL_CERT_FILE", "/nowhere"]);
+    ran.fails(4, &["SSL_CERT_FILE", "/nowhere", "hint: "]);
 }
 
 #[test]
