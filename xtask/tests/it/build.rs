@@ -144,7 +144,9 @@ fn sources_without_git_name_their_commit_otherwise() {
 fn a_commit_is_known_also_where_git_shows_its_signature() {
     let sandbox = tiny::workspace();
     let signature = "echo '[GNUPG:] SIG_CREATED ' >&2; echo '-----BEGIN PGP SIGNATURE-----'";
-    let gpg = sandbox.script("home/gpg", &format!("echo 'gpg: Good' >&2; {signature}"));
+    // Git takes it for a failure where nobody reads what it passes on.
+    let script = format!("cat > /dev/null; echo 'gpg: Good' >&2; {signature}");
+    let gpg = sandbox.script("home/gpg", &script);
     let settings = format!("[log]\nshowSignature = true\n[gpg]\nprogram = {gpg}\n");
     sandbox.write("home/.gitconfig", settings);
     let program = format!("gpg.program={gpg}");
