@@ -259,6 +259,8 @@ fn names_are_checked_before_anything_is_written() {
         "old",
         "tower",
         "serde-json",
+        "listen",
+        "version",
     ];
     let by_rust = ["test", "core", "std", "async", "proc-macro", "target"];
     let by_aws = ["aws-bridge", "awsome", "ssm-reader", "codebuild"];

@@ -14,6 +14,10 @@ const TAKEN_BY_RUST: &str = "\
     mod move mut override priv proc-macro pub ref return self static std struct super target \
     test tests trait true try type typeof unsafe unsized use virtual where while yield";
 
+/// What the configuration of every service has. One that calls the new service has a
+/// field of its name beside them.
+const TAKEN_BY_CONFIGURATION: [&str; 2] = ["listen", "version"];
+
 /// Checks the name before anything is written.
 ///
 /// # Errors
@@ -26,6 +30,9 @@ pub(super) fn check(workspace: &Workspace, package: &str) -> Result<(), Fault> {
     };
     if TAKEN_BY_RUST.split(' ').any(|word| word == package) {
         return taken("Rust or Cargo has it".to_owned());
+    }
+    if TAKEN_BY_CONFIGURATION.contains(&package) {
+        return taken("the configuration of every service has it".to_owned());
     }
     if let Some(beginning) = model::reserved_beginning(package) {
         return taken(format!(
