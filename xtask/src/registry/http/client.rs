@@ -1,16 +1,16 @@
-//! Connections: one request, one answer.
+//! One request, one answer.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io::Read;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use ureq::http::{self, HeaderMap, Method, StatusCode};
-use ureq::tls::{Certificate, RootCerts, TlsConfig};
-use ureq::{Agent, Body, Proxy, ProxyProtocol, SendBody};
+use ureq::{Agent, Body, SendBody};
 
+use super::agent::Agents;
 use super::clock::Clock;
 use super::failure::{self, Failure};
 use super::token::Authentication;
@@ -21,7 +21,7 @@ use crate::parameters::Parameters;
 use crate::registry::{Content, content_error};
 
 /// How many requests go to one host at once.
-const REQUESTS_PER_HOST: usize = 8;
+pub(super) const REQUESTS_PER_HOST: usize = 8;
 
 /// How long one try of a small request may take; the command's limit is longer,
 /// so that a try that hangs does not use it up.
@@ -33,14 +33,11 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 /// How much of an unexpected answer's body is read.
 const ERROR_BODY_BOUND: u64 = 64 * 1024;
 
-const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
-
 /// What all repositories of a command share.
 pub(in crate::registry) struct Client {
     pub(super) clock: Clock,
     pub(super) parameters: Arc<Parameters>,
-    plain: OnceLock<Agent>,
-    encrypted: OnceLock<Agent>,
+    agents: Agents,
     hosts: Mutex<HashMap<Host, Arc<HostState>>>,
 }
 
@@ -176,8 +173,7 @@ impl Client {
         Self {
             clock: Clock::new(limit),
             parameters,
-            plain: OnceLock::new(),
-            encrypted: OnceLock::new(),
+            agents: Agents::default(),
             hosts: Mutex::default(),
         }
     }
@@ -208,7 +204,7 @@ impl Client {
         if remaining.is_zero() {
             return Err(Failure::again("the time limit is over"));
         }
-        let agent = self.agent(&request.url)?;
+        let agent = self.agents.for_url(&request.url)?;
         let mut builder = http::Request::builder()
             .method(&request.method)
             .uri(&request.url);
@@ -276,19 +272,6 @@ impl Client {
             None => result,
         }
     }
-
-    fn agent(&self, url: &str) -> Result<&Agent, Failure> {
-        if url.starts_with("http://") {
-            return Ok(self
-                .plain
-                .get_or_init(|| configuration().proxy(None).build().into()));
-        }
-        if let Some(agent) = self.encrypted.get() {
-            return Ok(agent);
-        }
-        let agent = encrypted_agent()?;
-        Ok(self.encrypted.get_or_init(|| agent))
-    }
 }
 
 /// How long the parts of one try may take.
@@ -340,70 +323,6 @@ fn run(
         .timeout_per_write(Some(limits.step))
         .build();
     agent.run(request).map_err(failure::of_transport)
-}
-
-fn configuration() -> ureq::config::ConfigBuilder<ureq::typestate::AgentScope> {
-    Agent::config_builder()
-        .http_status_as_error(false)
-        .max_redirects(0)
-        .max_redirects_will_error(false)
-        .max_idle_connections_per_host(REQUESTS_PER_HOST)
-        .user_agent(USER_AGENT)
-        // Without a word on it a proxy may compress, and nothing would give its digest.
-        .accept_encoding("identity")
-}
-
-/// The variables that the HTTP library takes a proxy from.
-const PROXY_VARIABLES: [&str; 6] = [
-    "ALL_PROXY",
-    "all_proxy",
-    "HTTPS_PROXY",
-    "https_proxy",
-    "HTTP_PROXY",
-    "http_proxy",
-];
-
-/// The library passes over a proxy that it does not understand. The request would go
-/// around it then, with the credentials.
-fn check_proxies() -> Result<()> {
-    let set = PROXY_VARIABLES
-        .into_iter()
-        .filter_map(|name| Some((name, std::env::var_os(name)?)));
-    for (name, value) in set.filter(|(_, value)| !value.is_empty()) {
-        let proxy = value.to_str().and_then(|value| Proxy::new(value).ok());
-        let known = [ProxyProtocol::Http, ProxyProtocol::Https];
-        if !proxy.is_some_and(|proxy| known.contains(&proxy.protocol())) {
-            let fault = format!("the variable {name} names no HTTP proxy");
-            let hint = format!("`export {name}=http://HOST:PORT`, or `unset {name}`");
-            return Err(Kind::Configuration.because(fault).hint(hint).into());
-        }
-    }
-    Ok(())
-}
-
-/// An agent that trusts what the system trusts. Reading the certificates takes
-/// longer than a promotion on loopback, so it waits until somebody needs them.
-fn encrypted_agent() -> Result<Agent> {
-    check_proxies()?;
-    let found = rustls_native_certs::load_native_certs();
-    if let (Some(error), Some(_)) = (found.errors.first(), std::env::var_os("SSL_CERT_FILE")) {
-        let fault = format!("the certificates that SSL_CERT_FILE names: {error}");
-        return Err(Kind::Configuration.because(fault).into());
-    }
-    if found.certs.is_empty() {
-        let fault = Kind::Failed.because("the system has no certificates to trust");
-        return Err(fault.hint("install them (Debian: apt-get install ca-certificates), or name them with SSL_CERT_FILE").into());
-    }
-    let certificates = found
-        .certs
-        .iter()
-        .map(|certificate| Certificate::from_der(certificate).to_owned());
-    let certificates: Vec<_> = certificates.collect();
-    let tls = TlsConfig::builder()
-        .root_certs(RootCerts::new_with_certs(&certificates))
-        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .build();
-    Ok(configuration().tls_config(tls).build().into())
 }
 
 /// A blob on its way out: lets the clock stand still while it moves, and keeps
