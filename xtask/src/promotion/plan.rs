@@ -111,8 +111,8 @@ impl Plan {
     }
 }
 
-/// Asks what [`plan`] needs to know: one request where nothing is to do, two where the
-/// tag is new, else three.
+/// Asks what [`plan`] needs to know: one request where nothing is to do, one more for the
+/// wanted manifest, and one for the manifest that it may displace.
 pub fn look(place: &Place<'_>, wish: &Wish) -> Result<Observation> {
     let current = place.production.resolve(place.tag)?;
     if current == Some(wish.digest) {

@@ -1,5 +1,6 @@
 //! A repository in a registry, over the OCI distribution API 1.1.
 
+mod agent;
 mod blob;
 mod challenge;
 mod client;

@@ -1,19 +1,18 @@
-//! Connections: one request, one answer.
+//! One request, one answer.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io::Read;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use ureq::http::{self, HeaderMap, Method, StatusCode};
-use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use ureq::{Agent, Body, SendBody};
 
+use super::agent::Agents;
 use super::clock::Clock;
 use super::failure::{self, Failure};
-use super::proxy;
 use super::token::Authentication;
 use crate::error::Kind;
 use crate::oci::Host;
@@ -22,7 +21,7 @@ use crate::parameters::Parameters;
 use crate::registry::{Content, content_error};
 
 /// How many requests go to one host at once.
-const REQUESTS_PER_HOST: usize = 8;
+pub(super) const REQUESTS_PER_HOST: usize = 8;
 
 /// How long one try of a small request may take; the command's limit is longer,
 /// so that a try that hangs does not use it up.
@@ -34,16 +33,11 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 /// How much of an unexpected answer's body is read.
 const ERROR_BODY_BOUND: u64 = 64 * 1024;
 
-const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
-
 /// What all repositories of a command share.
 pub(in crate::registry) struct Client {
     pub(super) clock: Clock,
     pub(super) parameters: Arc<Parameters>,
-    plain: OnceLock<Agent>,
-    encrypted: OnceLock<Agent>,
-    /// For the hosts that are reached without the proxy.
-    encrypted_without_proxy: OnceLock<Agent>,
+    agents: Agents,
     hosts: Mutex<HashMap<Host, Arc<HostState>>>,
 }
 
@@ -179,9 +173,7 @@ impl Client {
         Self {
             clock: Clock::new(limit),
             parameters,
-            plain: OnceLock::new(),
-            encrypted: OnceLock::new(),
-            encrypted_without_proxy: OnceLock::new(),
+            agents: Agents::default(),
             hosts: Mutex::default(),
         }
     }
@@ -212,7 +204,7 @@ impl Client {
         if remaining.is_zero() {
             return Err(Failure::again("the time limit is over"));
         }
-        let agent = self.agent(&state.host, &request.url)?;
+        let agent = self.agents.for_url(&state.host, &request.url)?;
         let mut builder = http::Request::builder()
             .method(&request.method)
             .uri(&request.url);
@@ -280,25 +272,6 @@ impl Client {
             None => result,
         }
     }
-
-    fn agent(&self, host: &Host, url: &str) -> Result<&Agent, Failure> {
-        if url.starts_with("http://") {
-            return Ok(self
-                .plain
-                .get_or_init(|| configuration().proxy(None).build().into()));
-        }
-        let is_exempt = proxy::is_exempt(host);
-        let agent = if is_exempt {
-            &self.encrypted_without_proxy
-        } else {
-            &self.encrypted
-        };
-        if let Some(agent) = agent.get() {
-            return Ok(agent);
-        }
-        let made = encrypted_agent(is_exempt)?;
-        Ok(agent.get_or_init(|| made))
-    }
 }
 
 /// How long the parts of one try may take.
@@ -350,48 +323,6 @@ fn run(
         .timeout_per_write(Some(limits.step))
         .build();
     agent.run(request).map_err(failure::of_transport)
-}
-
-fn configuration() -> ureq::config::ConfigBuilder<ureq::typestate::AgentScope> {
-    Agent::config_builder()
-        .http_status_as_error(false)
-        .max_redirects(0)
-        .max_redirects_will_error(false)
-        .max_idle_connections_per_host(REQUESTS_PER_HOST)
-        .user_agent(USER_AGENT)
-        // Without a word on it a proxy may compress, and nothing would give its digest.
-        .accept_encoding("identity")
-}
-
-/// An agent that trusts what the system trusts. Reading the certificates takes
-/// longer than a promotion on loopback, so it waits until somebody needs them.
-fn encrypted_agent(is_exempt: bool) -> Result<Agent> {
-    let configuration = if is_exempt {
-        configuration().proxy(None)
-    } else {
-        proxy::check()?;
-        configuration()
-    };
-    let found = rustls_native_certs::load_native_certs();
-    if let (Some(error), Some(_)) = (found.errors.first(), std::env::var_os("SSL_CERT_FILE")) {
-        let fault = format!("the certificates that SSL_CERT_FILE names: {error}");
-        let hint = "`export SSL_CERT_FILE=FILE`, or `unset SSL_CERT_FILE`";
-        return Err(Kind::Configuration.because(fault).hint(hint).into());
-    }
-    if found.certs.is_empty() {
-        let fault = Kind::Failed.because("the system has no certificates to trust");
-        return Err(fault.hint("install them (Debian: apt-get install ca-certificates), or name them with SSL_CERT_FILE").into());
-    }
-    let certificates = found
-        .certs
-        .iter()
-        .map(|certificate| Certificate::from_der(certificate).to_owned());
-    let certificates: Vec<_> = certificates.collect();
-    let tls = TlsConfig::builder()
-        .root_certs(RootCerts::new_with_certs(&certificates))
-        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .build();
-    Ok(configuration.tls_config(tls).build().into())
 }
 
 /// A blob on its way out: lets the clock stand still while it moves, and keeps
