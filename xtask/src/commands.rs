@@ -13,6 +13,7 @@ mod onboard;
 mod options;
 mod params;
 mod pipeline;
+mod planned;
 mod promote_to_production;
 mod report;
 mod rollback;

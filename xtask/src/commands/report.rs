@@ -74,8 +74,13 @@ impl Entry {
     ) -> Self {
         match result {
             Ok(value) => Self::new(text(&value), &value),
-            Err(error) => Self::failed(&json!({ "service": service, "outcome": "failed" }), error),
+            Err(error) => Self::of_failure(service, error),
         }
+    }
+
+    /// The entry of a service of which nothing else is known than that it failed.
+    pub fn of_failure(service: &str, error: anyhow::Error) -> Self {
+        Self::failed(&json!({ "service": service, "outcome": "failed" }), error)
     }
 }
 

@@ -1,13 +1,14 @@
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
-use super::{Context, Entry, Report, SERVICES_AT_ONCE, Services, Tagged, claims};
+use super::planned::{self, Planned};
+use super::{Context, Entry, Report, Services, Tagged, claims};
+use crate::console;
 use crate::delivery::{Intention, PromotionRecord, Records};
-use crate::oci::{Digest, RepositoryName, Tag, Target};
+use crate::oci::{Digest, Tag, Target};
 use crate::promotion::{RollbackPlan, plan_rest, plan_rollback};
 use crate::registry::{Access, Repository};
 use crate::workspace::{Environment, Service};
-use crate::{console, parallel};
 
 /// Put production's previous image back
 ///
@@ -51,7 +52,6 @@ struct RolledBack {
 /// A service whose rollback can be done.
 struct Prepared<'a> {
     service: &'a Service,
-    name: RepositoryName,
     tag: Tag,
     repository: Box<dyn Repository>,
     records: Records,
@@ -66,31 +66,12 @@ impl Rollback {
         if self.to.is_some() {
             context.only_service(&self.services.names, "--to")?;
         }
-        let prepared = parallel::map(&services, SERVICES_AT_ONCE, |service| {
+        let report = planned::carry_out(context, &services, self.dry_run, |service| {
             self.prepare(context, service)
                 .with_context(|| format!("planning the rollback of {}", service.package))
+                .map_err(|error| Entry::of_failure(&service.package, error))
         });
-        // All checks of all services come before the first change of any.
-        let go = !self.dry_run && prepared.iter().all(Result::is_ok);
-        let ready: Vec<_> = prepared.iter().flatten().collect();
-        let applied = if go {
-            parallel::map(&ready, SERVICES_AT_ONCE, |ready| ready.apply(context))
-        } else {
-            Vec::new()
-        };
-        tell_apart(&ready, &applied);
-        let mut applied = applied.into_iter();
-        let results = prepared.into_iter().map(|prepared| {
-            let prepared = prepared?;
-            let outcome = applied.next().unwrap_or_else(|| Ok(prepared.left()))?;
-            Ok(prepared.into_result(outcome))
-        });
-        let entries = services.iter().zip(results).map(|(service, result)| {
-            Entry::of_service(&service.package, result, |done: &RolledBack| {
-                done.image.digest.to_string()
-            })
-        });
-        Ok(Report::new(entries.collect()))
+        Ok(report)
     }
 
     fn prepare<'a>(&self, context: &Context, service: &'a Service) -> Result<Prepared<'a>> {
@@ -116,7 +97,6 @@ impl Rollback {
         };
         Ok(Prepared {
             service,
-            name,
             tag,
             repository,
             records,
@@ -147,21 +127,13 @@ impl Rollback {
     }
 }
 
-/// Where some services went back and others did not, says which. The same command
-/// again would bring those that went back to where they were.
-fn tell_apart(prepared: &[&Prepared<'_>], applied: &[Result<Outcome>]) {
-    let names = prepared.iter().map(|one| one.service.package.as_str());
-    if let Some((done, missing)) = super::tell_apart(names, applied) {
-        console::warn(format_args!(
-            "rolled back: {}; not rolled back: {}; `cargo xtask rollback {}` finishes the work",
-            done.join(", "),
-            missing.join(", "),
-            missing.join(" ")
-        ));
-    }
-}
+impl Planned for Prepared<'_> {
+    type Done = Outcome;
 
-impl Prepared<'_> {
+    fn service(&self) -> &Service {
+        self.service
+    }
+
     fn apply(&self, context: &Context) -> Result<Outcome> {
         let outcome = self
             .go_back()
@@ -170,6 +142,30 @@ impl Prepared<'_> {
         Ok(outcome)
     }
 
+    /// The same command again would bring those that went back to where they were.
+    fn warn(done: &[&str], missing: &[&str]) {
+        console::warn(format_args!(
+            "rolled back: {}; not rolled back: {}; `cargo xtask rollback {}` finishes the work",
+            done.join(", "),
+            missing.join(", "),
+            missing.join(" ")
+        ));
+    }
+
+    fn into_entry(self, applied: Option<Result<Outcome>>) -> Entry {
+        let outcome = match applied {
+            Some(applied) => applied,
+            None if self.is_unchanged() => Ok(Outcome::Unchanged),
+            None => Ok(Outcome::Planned),
+        };
+        let result = outcome.map(|outcome| self.result(outcome));
+        Entry::of_service(&self.service.package, result, |done| {
+            done.image.digest.to_string()
+        })
+    }
+}
+
+impl Prepared<'_> {
     fn go_back(&self) -> Result<Outcome> {
         let record = self.record();
         if self.is_unchanged() {
@@ -181,21 +177,12 @@ impl Prepared<'_> {
         self.records.write_promotion(&record).with_context(|| {
             format!(
                 "{} points at {} now, but that is not recorded; `{}` records it",
-                self.name.tagged(&self.tag),
+                self.reference(),
                 self.plan.digest,
                 Context::command("rollback", self.service)
             )
         })?;
         Ok(Outcome::RolledBack)
-    }
-
-    /// How it ends where nothing is done.
-    fn left(&self) -> Outcome {
-        if self.is_unchanged() {
-            Outcome::Unchanged
-        } else {
-            Outcome::Planned
-        }
     }
 
     /// Whether there was nothing to do, and nothing was begun either.
@@ -208,14 +195,16 @@ impl Prepared<'_> {
             return begun.clone();
         }
         let package = &self.service.package;
-        let mut record = PromotionRecord::now(package, &self.name, &self.tag, self.plan.digest);
+        let mut record =
+            PromotionRecord::now(package, self.repository.name(), &self.tag, self.plan.digest);
         record.previous = (!self.plan.is_done()).then_some(self.plan.previous);
         record.commit = self.plan.commit().map(str::to_owned);
         record
     }
 
-    fn into_result(self, outcome: Outcome) -> RolledBack {
-        let reference = self.name.tagged(&self.tag);
+    /// Says how it ended, and gives what the result says.
+    fn result(&self, outcome: Outcome) -> RolledBack {
+        let reference = self.reference();
         let (digest, previous) = (self.plan.digest, self.plan.previous);
         match outcome {
             Outcome::RolledBack => console::note(format_args!(
@@ -232,12 +221,16 @@ impl Prepared<'_> {
             service: self.service.package.clone(),
             outcome,
             image: Tagged {
-                repository: self.name.to_string(),
+                repository: self.repository.name().to_string(),
                 tag: self.tag.to_string(),
                 digest,
             },
             previous,
         }
+    }
+
+    fn reference(&self) -> String {
+        self.repository.name().tagged(&self.tag)
     }
 }
 
