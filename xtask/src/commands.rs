@@ -108,17 +108,6 @@ pub struct Services {
     names: Vec<String>,
 }
 
-/// The services that came through and those that did not, where there are both.
-fn tell_apart<'a, T>(
-    names: impl Iterator<Item = &'a str>,
-    results: &[Result<T>],
-) -> Option<(Vec<&'a str>, Vec<&'a str>)> {
-    let (done, missing): (Vec<_>, Vec<_>) =
-        names.zip(results).partition(|(_, result)| result.is_ok());
-    let names = |pairs: Vec<(&'a str, _)>| pairs.into_iter().map(|(name, _)| name).collect();
-    (!done.is_empty() && !missing.is_empty()).then(|| (names(done), names(missing)))
-}
-
 /// What is known of an image under a tag, as results name it.
 #[derive(Debug, Clone, serde::Serialize)]
 struct Tagged {

@@ -1,7 +1,9 @@
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
-use super::{Context, Entry, Report, SERVICES_AT_ONCE, Services, claims};
+use super::planned::{self, Planned};
+use super::{Context, Entry, Report, Services, claims};
+use crate::console;
 use crate::delivery::{Intention, PromotionRecord, Records};
 use crate::error::Kind;
 use crate::oci::{Digest, RepositoryName, Tag};
@@ -9,7 +11,6 @@ use crate::parameters::in_codebuild;
 use crate::promotion::{Change, Expectation, Outcome, Place, Plan, Wish, look, plan};
 use crate::registry::{Access, Repository, Traffic};
 use crate::workspace::{Environment, Service};
-use crate::{console, parallel};
 
 /// Point the production tags at the tested digests
 ///
@@ -68,66 +69,27 @@ pub(super) struct Order<'a> {
 /// Promotes services side by side: the plans of all of them come first.
 pub(super) fn promote(context: &Context, orders: &[Order<'_>], dry_run: bool) -> Report {
     let access = if dry_run { Access::Pull } else { Access::Push };
-    let attempts = parallel::map(orders, SERVICES_AT_ONCE, |order| {
-        Attempt::plan(context, order, access)
-    });
-    let ready: Vec<_> = attempts.iter().filter_map(Attempt::ready).collect();
-    let applied = if !dry_run && ready.len() == attempts.len() {
-        parallel::map(&ready, SERVICES_AT_ONCE, |ready| ready.apply(context))
-    } else {
-        Vec::new()
-    };
-    tell_apart(&ready, &applied);
-    let mut applied = applied.into_iter();
-    let entries = attempts.into_iter();
-    Report::new(
-        entries
-            .map(|attempt| attempt.into_entry(applied.next()))
-            .collect(),
-    )
-}
-
-/// Where some services were promoted and others were not, says which.
-fn tell_apart(ready: &[Ready<'_>], applied: &[Result<Applied>]) {
-    let names = ready.iter().map(|one| one.service.package.as_str());
-    if let Some((done, missing)) = super::tell_apart(names, applied) {
-        console::warn(format_args!(
-            "promoted: {}; not promoted: {}; the same command finishes the work",
-            done.join(", "),
-            missing.join(", ")
-        ));
-    }
-}
-
-/// A service on its way to production.
-struct Attempt<'a> {
-    service: &'a Service,
-    /// An error where the parameters do not say where its images live.
-    place: Result<Planned>,
-}
-
-/// Where a service is to be promoted, and what is to be done there.
-struct Planned {
-    candidate: Candidate,
-    plan: Result<Plan>,
+    planned::carry_out(context, orders, dry_run, |order| {
+        Promotion::plan(context, order, access)
+    })
 }
 
 /// A service whose promotion can be done.
-struct Ready<'a> {
+struct Promotion<'a> {
     service: &'a Service,
-    candidate: &'a Candidate,
-    plan: &'a Plan,
+    candidate: Candidate,
+    plan: Plan,
 }
 
 /// The repositories and tags of one service.
 struct Candidate {
-    name: RepositoryName,
-    tag: Tag,
     production: Box<dyn Repository>,
+    tag: Tag,
     staging: Option<(Box<dyn Repository>, Tag)>,
 }
 
-/// A promotion that was done, and whether it could be recorded.
+/// A promotion that was done, and whether it could be recorded. Recorded or not, the
+/// service was promoted.
 struct Applied {
     outcome: Outcome,
     recorded: Result<()>,
@@ -148,22 +110,19 @@ struct Object<'a> {
 
 impl Candidate {
     fn open(context: &Context, service: &Service, access: Access) -> Result<Self> {
-        let (name, tag) =
-            context
-                .parameters
-                .image(&context.workspace, service, Environment::Production)?;
+        let image = |environment| {
+            let parameters = &context.parameters;
+            parameters.image(&context.workspace, service, environment)
+        };
+        let (name, tag) = image(Environment::Production)?;
         let staging = if service.production_repository {
-            let (name, tag) =
-                context
-                    .parameters
-                    .image(&context.workspace, service, Environment::Staging)?;
+            let (name, tag) = image(Environment::Staging)?;
             Some((context.registries.open(&name, Access::Pull), tag))
         } else {
             None
         };
         Ok(Self {
             production: context.registries.open(&name, access),
-            name,
             tag,
             staging,
         })
@@ -180,6 +139,10 @@ impl Candidate {
         }
     }
 
+    fn reference(&self) -> String {
+        self.production.name().tagged(&self.tag)
+    }
+
     /// What was asked of both repositories.
     fn traffic(&self) -> Traffic {
         let staging = self
@@ -190,82 +153,81 @@ impl Candidate {
     }
 }
 
-impl<'a> Attempt<'a> {
-    fn plan(context: &Context, order: &Order<'a>, access: Access) -> Self {
-        let service = order.service;
-        let planning = || format!("planning the promotion of {}", service.package);
-        let candidate = Candidate::open(context, service, access).with_context(planning);
-        let place = candidate.map(|candidate| Planned {
-            plan: make_plan(context, order, &candidate).with_context(planning),
-            candidate,
-        });
-        Self { service, place }
-    }
-
-    fn ready(&self) -> Option<Ready<'_>> {
-        let place = self.place.as_ref().ok()?;
-        Some(Ready {
-            service: self.service,
-            candidate: &place.candidate,
-            plan: place.plan.as_ref().ok()?,
-        })
-    }
-
-    /// The result; `applied` is what came of it where all plans held.
-    fn into_entry(self, applied: Option<Result<Applied>>) -> Entry {
-        let mut object = Object::of(self.service);
-        let Planned { candidate, plan } = match self.place {
-            Ok(place) => place,
-            Err(error) => return Entry::failed(&object, error),
-        };
-        object.repository = Some(&candidate.name);
-        object.tag = Some(&candidate.tag);
-        object.traffic = candidate.traffic();
-        let plan = match plan {
-            Ok(plan) => plan,
-            Err(error) => return Entry::failed(&object, error),
-        };
-        object.digest = Some(plan.digest);
-        object.previous = plan.previous();
-        let outcome = match applied {
-            Some(applied) => applied.and_then(Applied::into_outcome),
-            None if plan.change == Change::Nothing => Ok(Outcome::Unchanged),
-            None => Ok(Outcome::Planned),
-        };
-        match outcome {
-            Ok(outcome) => {
-                object.outcome = outcome;
-                show(&candidate, &plan, outcome);
-                Entry::new(plan.digest.to_string(), &object)
-            }
-            Err(error) => Entry::failed(&object, error),
-        }
-    }
-}
-
 impl<'a> Object<'a> {
-    /// What is said where nothing came of it.
-    fn of(service: &'a Service) -> Self {
+    /// What is said where nothing came of it. There is no candidate where the
+    /// parameters do not say where the service's images live.
+    fn failed(service: &'a Service, candidate: Option<&'a Candidate>) -> Self {
         Self {
             service: &service.package,
             outcome: Outcome::Failed,
-            repository: None,
-            tag: None,
+            repository: candidate.map(|candidate| candidate.production.name()),
+            tag: candidate.map(|candidate| &candidate.tag),
             digest: None,
             previous: None,
-            traffic: Traffic::default(),
+            traffic: candidate.map(Candidate::traffic).unwrap_or_default(),
         }
     }
 }
 
-impl Applied {
-    /// What was done and not recorded is a failure.
-    fn into_outcome(self) -> Result<Outcome> {
-        self.recorded.map(|()| self.outcome)
+impl<'a> Promotion<'a> {
+    fn plan(context: &Context, order: &Order<'a>, access: Access) -> Result<Self, Entry> {
+        let service = order.service;
+        let failed = |candidate: Option<&Candidate>, error: anyhow::Error| {
+            let error = error.context(format!("planning the promotion of {}", service.package));
+            Entry::failed(&Object::failed(service, candidate), error)
+        };
+        let candidate =
+            Candidate::open(context, service, access).map_err(|error| failed(None, error))?;
+        let plan = make_plan(context, order, &candidate)
+            .map_err(|error| failed(Some(&candidate), error))?;
+        Ok(Self {
+            service,
+            candidate,
+            plan,
+        })
+    }
+
+    fn record(&self) -> PromotionRecord {
+        let Candidate {
+            production, tag, ..
+        } = &self.candidate;
+        let package = &self.service.package;
+        let mut record = PromotionRecord::now(package, production.name(), tag, self.plan.digest);
+        record.previous = self.plan.previous();
+        record.commit = self.plan.commit().map(str::to_owned);
+        record
+    }
+
+    fn show(&self, outcome: Outcome) {
+        let reference = self.candidate.reference();
+        let digest = self.plan.digest;
+        match (outcome, self.plan.previous()) {
+            (Outcome::Unchanged, _) => {
+                console::note(format_args!("{reference} points at {digest} already"))
+            }
+            (Outcome::Planned, None) => console::note(format_args!(
+                "{reference} would be created, pointing at {digest}"
+            )),
+            (Outcome::Planned, Some(old)) => console::note(format_args!(
+                "{reference} would move from {old} to {digest}"
+            )),
+            (_, None) => console::note(format_args!(
+                "{reference} was created, pointing at {digest}"
+            )),
+            (_, Some(old)) => console::note(format_args!(
+                "{reference} moved from {old} to {digest}; {reference}-previous keeps the old one"
+            )),
+        }
     }
 }
 
-impl Ready<'_> {
+impl Planned for Promotion<'_> {
+    type Done = Applied;
+
+    fn service(&self) -> &Service {
+        self.service
+    }
+
     /// Moves the tag and records it. What is intended is recorded first: where records
     /// cannot be written, nothing is moved.
     fn apply(&self, context: &Context) -> Result<Applied> {
@@ -287,27 +249,40 @@ impl Ready<'_> {
             _ => records.write_promotion(&record),
         };
         let recorded = recorded.with_context(|| {
-            let reference = candidate.name.tagged(&candidate.tag);
+            let reference = candidate.reference();
             format!("{reference} points at {} now, but that is not recorded; the same command records it", plan.digest)
         });
         Ok(Applied { outcome, recorded })
     }
 
-    fn record(&self) -> PromotionRecord {
-        let Self {
-            service,
-            candidate,
-            plan,
-        } = self;
-        let mut record = PromotionRecord::now(
-            &service.package,
-            &candidate.name,
-            &candidate.tag,
-            plan.digest,
-        );
-        record.previous = plan.previous();
-        record.commit = plan.commit().map(str::to_owned);
-        record
+    fn warn(done: &[&str], missing: &[&str]) {
+        console::warn(format_args!(
+            "promoted: {}; not promoted: {}; the same command finishes the work",
+            done.join(", "),
+            missing.join(", ")
+        ));
+    }
+
+    fn into_entry(self, applied: Option<Result<Applied>>) -> Entry {
+        let outcome = match applied {
+            // What was done and not recorded is a failure all the same.
+            Some(applied) => applied.and_then(|done| done.recorded.map(|()| done.outcome)),
+            None if self.plan.change == Change::Nothing => Ok(Outcome::Unchanged),
+            None => Ok(Outcome::Planned),
+        };
+        let mut object = Object {
+            digest: Some(self.plan.digest),
+            previous: self.plan.previous(),
+            ..Object::failed(self.service, Some(&self.candidate))
+        };
+        match outcome {
+            Ok(outcome) => {
+                object.outcome = outcome;
+                self.show(outcome);
+                Entry::new(self.plan.digest.to_string(), &object)
+            }
+            Err(error) => Entry::failed(&object, error),
+        }
     }
 }
 
@@ -323,7 +298,7 @@ fn make_plan(context: &Context, order: &Order<'_>, candidate: &Candidate) -> Res
     Ok(plan(&place, &wish, seen)?)
 }
 
-/// The digest that was tested, and a word on how it is known.
+/// The digest that was tested; a note says how it is known.
 fn tested_digest(context: &Context, order: &Order<'_>, place: &Place<'_>) -> Result<Digest> {
     let service = order.service;
     let parameter = service.tested_digest_parameter();
@@ -366,26 +341,4 @@ fn digest_in_staging(context: &Context, service: &Service, place: &Place<'_>) ->
         service.package
     ));
     Ok(digest)
-}
-
-fn show(candidate: &Candidate, plan: &Plan, outcome: Outcome) {
-    let reference = candidate.name.tagged(&candidate.tag);
-    let digest = plan.digest;
-    match (outcome, plan.previous()) {
-        (Outcome::Unchanged, _) => {
-            console::note(format_args!("{reference} points at {digest} already"))
-        }
-        (Outcome::Planned, None) => console::note(format_args!(
-            "{reference} would be created, pointing at {digest}"
-        )),
-        (Outcome::Planned, Some(old)) => console::note(format_args!(
-            "{reference} would move from {old} to {digest}"
-        )),
-        (_, None) => console::note(format_args!(
-            "{reference} was created, pointing at {digest}"
-        )),
-        (_, Some(old)) => console::note(format_args!(
-            "{reference} moved from {old} to {digest}; {reference}-previous keeps the old one"
-        )),
-    }
 }
