@@ -450,6 +450,19 @@ fn a_promotion_that_was_not_recorded_is_recorded_by_the_next_run() {
 }
 
 #[test]
+fn a_promotion_that_was_not_recorded_is_not_told_as_one_that_is_missing() {
+    let sandbox = Sandbox::new();
+    let digest = sandbox.has_staged("one").to_string();
+    obstruct(&sandbox);
+    let ran = sandbox.run(["promote"]);
+    ran.fails(1, &["1.0.RELEASE points at", "not recorded"]);
+    assert!(!ran.stderr.contains("not promoted"), "{}", ran.stderr);
+    for service in SERVICES {
+        assert_eq!(tag(&sandbox, service, "1.0.RELEASE"), Some(digest.clone()));
+    }
+}
+
+#[test]
 fn a_rollback_that_was_not_recorded_does_not_go_back_once_more() {
     let sandbox = Sandbox::new();
     let good = sandbox.has_staged("good").to_string();
