@@ -1,6 +1,7 @@
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
+use super::alone::Alone;
 use super::{Context, Entry, Report, SERVICES_AT_ONCE, Services, claims};
 use crate::delivery::{Intention, PromotionRecord, Records};
 use crate::error::Kind;
@@ -65,11 +66,17 @@ pub(super) struct Order<'a> {
     pub(super) expect: Option<Expectation>,
 }
 
-/// Promotes services side by side: the plans of all of them come first.
+/// Promotes services side by side: the plans of all of them come first. They are made once
+/// no other command changes any more what they look at.
 pub(super) fn promote(context: &Context, orders: &[Order<'_>], dry_run: bool) -> Report {
-    let access = if dry_run { Access::Pull } else { Access::Push };
+    let (access, alone) = if dry_run {
+        (Access::Pull, Alone::default())
+    } else {
+        let services = orders.iter().map(|order| order.service);
+        (Access::Push, Alone::with(context, services))
+    };
     let attempts = parallel::map(orders, SERVICES_AT_ONCE, |order| {
-        Attempt::plan(context, order, access)
+        Attempt::plan(context, &alone, order, access)
     });
     let ready: Vec<_> = attempts.iter().filter_map(Attempt::ready).collect();
     let applied = if !dry_run && ready.len() == attempts.len() {
@@ -191,12 +198,12 @@ impl Candidate {
 }
 
 impl<'a> Attempt<'a> {
-    fn plan(context: &Context, order: &Order<'a>, access: Access) -> Self {
+    fn plan(context: &Context, alone: &Alone<'_>, order: &Order<'a>, access: Access) -> Self {
         let service = order.service;
         let planning = || format!("planning the promotion of {}", service.package);
         let candidate = Candidate::open(context, service, access).with_context(planning);
         let place = candidate.map(|candidate| Planned {
-            plan: make_plan(context, order, &candidate).with_context(planning),
+            plan: make_plan(context, alone, order, &candidate).with_context(planning),
             candidate,
         });
         Self { service, place }
@@ -311,7 +318,13 @@ impl Ready<'_> {
     }
 }
 
-fn make_plan(context: &Context, order: &Order<'_>, candidate: &Candidate) -> Result<Plan> {
+fn make_plan(
+    context: &Context,
+    alone: &Alone<'_>,
+    order: &Order<'_>,
+    candidate: &Candidate,
+) -> Result<Plan> {
+    alone.check(order.service)?;
     claims::check(context, order.service)?;
     let place = candidate.place();
     let wish = Wish {
