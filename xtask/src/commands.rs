@@ -1,5 +1,6 @@
 //! The commands: one file each, with its arguments, its documentation and its run.
 
+mod alone;
 mod bench;
 mod build;
 mod ci;

@@ -44,12 +44,17 @@ impl FolderLock {
     ) -> Result<Self> {
         let locking = || format!("locking {}", folder.display());
         let file = open_lock(&folder.join(LOCK)).with_context(locking)?;
-        if attempt(&file).is_err() {
-            console::note(format_args!(
-                "waiting for another command that uses {}",
-                folder.display()
-            ));
-            wait(&file).with_context(locking)?;
+        match attempt(&file) {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                console::note(format_args!(
+                    "waiting for another command that uses {}",
+                    folder.display()
+                ));
+                wait(&file).with_context(locking)?;
+            }
+            // Nobody is waited for: the file system has no locks, for example.
+            Err(TryLockError::Error(error)) => return Err(error).with_context(locking),
         }
         Ok(Self(file))
     }

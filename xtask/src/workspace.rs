@@ -122,6 +122,13 @@ impl Workspace {
         folder.join(environment.to_string()).join(&service.package)
     }
 
+    /// The folder that a command locks while it changes what production is given of
+    /// `service`. The records' own is locked while one of them is written: who only
+    /// describes an environment need not wait.
+    pub fn turn(&self, service: &Service) -> PathBuf {
+        self.target_directory.join("turns").join(&service.package)
+    }
+
     /// Where `build` leaves the image of `service`.
     pub fn image(&self, service: &Service) -> PathBuf {
         self.target_directory.join("images").join(&service.package)

@@ -1,6 +1,7 @@
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
+use super::alone::Alone;
 use super::planned::{self, Planned};
 use super::{Context, Entry, Report, Services, claims};
 use crate::console;
@@ -66,11 +67,17 @@ pub(super) struct Order<'a> {
     pub(super) expect: Option<Expectation>,
 }
 
-/// Promotes services side by side: the plans of all of them come first.
+/// Promotes services side by side: the plans of all of them come first. They are made once
+/// no other command changes any more what they look at.
 pub(super) fn promote(context: &Context, orders: &[Order<'_>], dry_run: bool) -> Report {
-    let access = if dry_run { Access::Pull } else { Access::Push };
+    let (access, alone) = if dry_run {
+        (Access::Pull, Alone::default())
+    } else {
+        let services = orders.iter().map(|order| order.service);
+        (Access::Push, Alone::with(context, services))
+    };
     planned::carry_out(context, orders, dry_run, |order| {
-        Promotion::plan(context, order, access)
+        Promotion::plan(context, &alone, order, access)
     })
 }
 
@@ -170,7 +177,12 @@ impl<'a> Object<'a> {
 }
 
 impl<'a> Promotion<'a> {
-    fn plan(context: &Context, order: &Order<'a>, access: Access) -> Result<Self, Entry> {
+    fn plan(
+        context: &Context,
+        alone: &Alone<'_>,
+        order: &Order<'a>,
+        access: Access,
+    ) -> Result<Self, Entry> {
         let service = order.service;
         let failed = |candidate: Option<&Candidate>, error: anyhow::Error| {
             let error = error.context(format!("planning the promotion of {}", service.package));
@@ -178,7 +190,7 @@ impl<'a> Promotion<'a> {
         };
         let candidate =
             Candidate::open(context, service, access).map_err(|error| failed(None, error))?;
-        let plan = make_plan(context, order, &candidate)
+        let plan = make_plan(context, alone, order, &candidate)
             .map_err(|error| failed(Some(&candidate), error))?;
         Ok(Self {
             service,
@@ -286,7 +298,13 @@ impl Planned for Promotion<'_> {
     }
 }
 
-fn make_plan(context: &Context, order: &Order<'_>, candidate: &Candidate) -> Result<Plan> {
+fn make_plan(
+    context: &Context,
+    alone: &Alone<'_>,
+    order: &Order<'_>,
+    candidate: &Candidate,
+) -> Result<Plan> {
+    alone.check(order.service)?;
     claims::check(context, order.service)?;
     let place = candidate.place();
     let wish = Wish {

@@ -1,6 +1,7 @@
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
+use super::alone::Alone;
 use super::planned::{self, Planned};
 use super::{Context, Entry, Report, Services, Tagged, claims};
 use crate::console;
@@ -66,25 +67,35 @@ impl Rollback {
         if self.to.is_some() {
             context.only_service(&self.services.names, "--to")?;
         }
+        let (access, alone) = if self.dry_run {
+            (Access::Pull, Alone::default())
+        } else {
+            (Access::Push, Alone::with(context, services.iter().copied()))
+        };
         let report = planned::carry_out(context, &services, self.dry_run, |service| {
-            self.prepare(context, service)
+            self.prepare(context, &alone, service, access)
                 .with_context(|| format!("planning the rollback of {}", service.package))
                 .map_err(|error| Entry::of_failure(&service.package, error))
         });
         Ok(report)
     }
 
-    fn prepare<'a>(&self, context: &Context, service: &'a Service) -> Result<Prepared<'a>> {
+    fn prepare<'a>(
+        &self,
+        context: &Context,
+        alone: &Alone<'_>,
+        service: &'a Service,
+        access: Access,
+    ) -> Result<Prepared<'a>> {
+        alone.check(service)?;
+        if self.to.is_none() {
+            alone.check_unchanged(service)?;
+        }
         let (name, tag) =
             context
                 .parameters
                 .image(&context.workspace, service, Environment::Production)?;
         claims::check(context, service)?;
-        let access = if self.dry_run {
-            Access::Pull
-        } else {
-            Access::Push
-        };
         let repository = context.registries.open(&name, access);
         let records = Records::new(context.workspace.records(service, Environment::Production));
         let (plan, record) = match self.rest(&records, &*repository, &tag)? {

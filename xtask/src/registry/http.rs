@@ -163,13 +163,12 @@ impl HttpRepository {
 
     /// Puts `manifest` under `target`. A try that failed is settled by a `HEAD`
     /// before the next one, and so is a refusal: the answer may only have got lost,
-    /// and the target may have moved while this waited. With `guard`, anything but
-    /// the wanted digest or the guard's one was put there by somebody else.
+    /// and the target may have moved while this waited.
     fn put_persistently(
         &self,
         target: &Target,
         manifest: &Manifest,
-        guard: Option<Option<&Digest>>,
+        displacing: Displacing,
     ) -> Result<Moved> {
         let what = format!("putting {}", self.named(target));
         let wanted = manifest.digest();
@@ -180,7 +179,7 @@ impl HttpRepository {
                 if found == Some(wanted) {
                     return Ok(Moved::Done);
                 }
-                if guard.is_some_and(|from| found.as_ref() != from) {
+                if !displacing.allows(found) {
                     return Ok(Moved::Raced(found));
                 }
             }
@@ -226,6 +225,25 @@ impl HttpRepository {
 /// ECR's word for a tag that exists and may not be moved.
 fn is_tag_exists(body: &[u8]) -> bool {
     String::from_utf8_lossy(body).contains("ImageTagAlreadyExists")
+}
+
+/// What a manifest may be put in the place of.
+#[derive(Clone, Copy)]
+enum Displacing {
+    /// Whatever is there.
+    Anything,
+    /// This, or nothing where it is `None`: whatever else is there, but for what is put
+    /// itself, comes from somebody else.
+    Only(Option<Digest>),
+}
+
+impl Displacing {
+    fn allows(self, found: Option<Digest>) -> bool {
+        match self {
+            Self::Anything => true,
+            Self::Only(expected) => found == expected,
+        }
+    }
 }
 
 /// Why a PUT did not succeed.
@@ -278,7 +296,8 @@ impl Repository for HttpRepository {
     }
 
     fn put_manifest(&self, target: &Target, manifest: &Manifest) -> Result<()> {
-        self.put_persistently(target, manifest, None).map(drop)
+        self.put_persistently(target, manifest, Displacing::Anything)
+            .map(drop)
     }
 
     fn move_tag(&self, wanted: Move<'_>) -> Result<Moved> {
@@ -332,13 +351,13 @@ impl HttpRepository {
         match self.resolve(wanted.tag)? {
             // Another promotion of the same image, or what is left of a killed one.
             Some(found) if found == wanted.to.digest() => Ok(Moved::Done),
-            Some(found) if found == from => self.put_and_look(wanted.tag, wanted.to, Some(&from)),
+            Some(found) if found == from => self.put_and_look(wanted.tag, wanted.to, Some(from)),
             other => Ok(Moved::Raced(other)),
         }
     }
 
-    fn put_and_look(&self, tag: &Tag, to: &Manifest, from: Option<&Digest>) -> Result<Moved> {
-        match self.put_persistently(&tag.into(), to, Some(from))? {
+    fn put_and_look(&self, tag: &Tag, to: &Manifest, from: Option<Digest>) -> Result<Moved> {
+        match self.put_persistently(&tag.into(), to, Displacing::Only(from))? {
             Moved::Done => self.look_after(tag, to),
             raced => Ok(raced),
         }

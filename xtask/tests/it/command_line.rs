@@ -293,7 +293,8 @@ fn the_target_directory_is_cargos() {
         ".cargo/config.toml",
         "[build]\ntarget-dir = \"elsewhere\"\n",
     );
-    sandbox.run(["promote", "backend"]).fails(5, &[]);
+    let look = ["promote", "backend", "--dry-run"];
+    sandbox.run(look).fails(5, &[]);
     fs::rename(sandbox.path("target"), sandbox.path("elsewhere")).unwrap();
     sandbox.ok(["promote", "backend"]);
     assert!(

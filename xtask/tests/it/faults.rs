@@ -7,6 +7,7 @@ mod paging;
 mod races;
 mod rollbacks;
 mod secrets;
+mod turns;
 
 use crate::support::matrix::{self, Behind};
 use crate::support::stock::{PASSWORD, STOCK, USER, sandbox};

@@ -13,6 +13,10 @@ use crate::oci::Host;
 /// How much of an unexpected answer an error quotes, in bytes.
 const EXCERPT: usize = 200;
 
+/// How much of a registry's own errors is told, in bytes: more, since ECR names the user,
+/// the action and the resource where it refuses.
+const TOLD: usize = 1000;
+
 /// Why a request gave nothing usable.
 pub(super) enum Failure {
     /// Another try may help.
@@ -214,7 +218,8 @@ pub fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
 }
 
 /// What the body says, ready to be put behind a status: the distribution
-/// specification's error codes, else its first bytes.
+/// specification's error codes, else its first bytes. Either is bounded: a registry may
+/// answer whatever it likes.
 pub(super) fn said(body: &[u8]) -> String {
     #[derive(serde::Deserialize)]
     struct Errors {
@@ -228,17 +233,18 @@ pub(super) fn said(body: &[u8]) -> String {
         message: String,
     }
     match serde_json::from_slice::<Errors>(body) {
-        Ok(document) => document
-            .errors
-            .iter()
-            .map(|error| {
+        Ok(document) => {
+            let told = document.errors.iter().map(|error| {
                 format!(
                     ": {} {}",
                     on_one_line(&error.code),
                     on_one_line(&error.message)
                 )
-            })
-            .collect(),
+            });
+            let mut told: String = told.collect();
+            told.truncate(told.floor_char_boundary(TOLD));
+            told
+        }
         Err(_) if body.is_empty() => String::new(),
         Err(_) => format!(": {}", excerpt(body)),
     }

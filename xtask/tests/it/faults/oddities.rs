@@ -469,3 +469,18 @@ fn a_lock_that_others_made_suffices_to_be_read() {
         Some(digest)
     );
 }
+
+#[test]
+fn errors_without_end_are_told_in_part() {
+    let registry = Scripted::start(STOCK.state());
+    // Each letter has two bytes, and none of them is cut in half.
+    for odd in ["", "x"] {
+        let message = odd.to_owned() + &"é".repeat(20_000);
+        let refusal = Fault::Answer(Answer::error(403, "DENIED", &message));
+        registry.heal();
+        registry.script(request("PUT", TAG), When::From(1), refusal);
+        let ran = promote_in(&sandbox(&registry), STOCK.new, &[]);
+        ran.fails(6, &[&format!("DENIED {odd}éé"), "é (", "hint: check"]);
+        assert!(ran.stderr.len() < 4000, "{}", ran.stderr.len());
+    }
+}

@@ -16,17 +16,17 @@ use crate::support::{Ran, Sandbox};
 const KEPT: &str = "1.0.RELEASE-previous";
 
 /// What the production tag and the one that keeps point at.
-type Tags = [Option<Digest>; 2];
+pub(super) type Tags = [Option<Digest>; 2];
 
 /// A registry in which production runs the new image, and the old one is kept.
-fn released() -> Scripted {
+pub(super) fn released() -> Scripted {
     let mut state = STOCK.state();
     state.point("app", TAG, STOCK.new);
     state.point("app", KEPT, STOCK.old);
     Scripted::start(state)
 }
 
-fn tags(registry: &Scripted) -> Tags {
+pub(super) fn tags(registry: &Scripted) -> Tags {
     registry.with(|state| [TAG, KEPT].map(|tag| state.tag("app", tag)))
 }
 
@@ -167,15 +167,21 @@ fn a_promotion_and_a_rollback_at_once_leave_a_consistent_registry() {
     }
 }
 
-/// A sandbox with three images in the layout of its backend.
-fn with_layout() -> (Sandbox, [Digest; 3]) {
+/// A sandbox with three images in the layout of its backend, and another one with the same
+/// layout: commands of one workspace wait for each other.
+fn with_layout() -> ([Sandbox; 2], [Digest; 3]) {
     let sandbox = Sandbox::new();
     let digests = ["new", "old", "third"].map(|content| {
         let digest = sandbox.has_built("backend", Image::new(content));
         sandbox.ok(["staging-tag", "backend"]);
         digest
     });
-    (sandbox, digests)
+    let layout = sandbox.path("target/registry/backend");
+    let other = Sandbox::new().with(
+        "BACKEND_IMAGE_REPO_NAME",
+        format!("oci:{}", layout.display()),
+    );
+    ([sandbox, other], digests)
 }
 
 fn layout_tags(sandbox: &Sandbox) -> Tags {
@@ -185,14 +191,14 @@ fn layout_tags(sandbox: &Sandbox) -> Tags {
 
 #[test]
 fn rollbacks_and_promotions_at_once_leave_a_consistent_layout() {
-    let (sandbox, digests) = with_layout();
+    let ([sandbox, other], digests) = with_layout();
     let [new, old, third] = digests;
     for _ in 0..10 {
         for digest in [old, new] {
             promote(&sandbox, digest, &[]);
         }
         assert_eq!(layout_tags(&sandbox), [Some(new), Some(old)]);
-        let runs = at_once(|| roll_back(&sandbox), || roll_back(&sandbox));
+        let runs = at_once(|| roll_back(&sandbox), || roll_back(&other));
         assert_raced(&runs, true);
         let found = layout_tags(&sandbox);
         let places = [[new, old], [old, new]].map(|tags| tags.map(Some));
@@ -201,7 +207,7 @@ fn rollbacks_and_promotions_at_once_leave_a_consistent_layout() {
         for digest in [third, old, new] {
             promote(&sandbox, digest, &[]);
         }
-        let runs = at_once(|| roll_back(&sandbox), || promote(&sandbox, third, &[]));
+        let runs = at_once(|| roll_back(&sandbox), || promote(&other, third, &[]));
         assert_raced(&runs, true);
         let found = layout_tags(&sandbox);
         assert!(consistent(digests).contains(&found), "{found:?} {runs:?}");

@@ -2,7 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::sync::Mutex;
+use std::sync::{Arc, Barrier, Mutex};
 use std::time::{Duration, SystemTime};
 
 use xtask::oci::Digest;
@@ -48,6 +48,9 @@ pub(crate) enum Fault {
     SomebodyMoves(&'static str, Digest),
     /// Somebody else changes what is there, just before.
     Meanwhile(fn(&mut State)),
+    /// The request waits for the test, which meets it here once it has come, and once
+    /// more to let it go on.
+    Held(Arc<Barrier>),
     /// The token is not known any more.
     Unauthorized,
     /// An answer without an end.
@@ -100,6 +103,11 @@ pub(super) fn meet(
         }
         Fault::Meanwhile(change) => {
             change(&mut shared.lock().unwrap().state);
+            effect().send(stream, request)
+        }
+        Fault::Held(barrier) => {
+            barrier.wait();
+            barrier.wait();
             effect().send(stream, request)
         }
         Fault::Unauthorized => answer(shared, &request.clone().anonymous()).send(stream, request),
