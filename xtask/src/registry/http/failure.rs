@@ -10,6 +10,13 @@ use ureq::http::{HeaderMap, StatusCode};
 use crate::error::{Fault, Kind};
 use crate::oci::Host;
 
+/// What Go's server, which Docker's registry is, and nginx answer to plain HTTP where they
+/// speak TLS.
+const TLS_IS_SPOKEN: [&str; 2] = [
+    "Client sent an HTTP request to an HTTPS server",
+    "The plain HTTP request was sent to HTTPS port",
+];
+
 /// How much of an unexpected answer an error quotes, in bytes.
 const EXCERPT: usize = 200;
 
@@ -146,6 +153,12 @@ pub(super) fn of_io(error: &std::io::Error) -> Failure {
 /// Whether another try may be answered better than with `status`.
 pub(super) fn is_passing(status: StatusCode) -> bool {
     matches!(status.as_u16(), 408 | 429 | 500 | 502 | 503 | 504)
+}
+
+/// Whether `body` is the answer to plain HTTP of a server that speaks TLS.
+pub(super) fn wants_tls(body: &[u8]) -> bool {
+    let body = String::from_utf8_lossy(body);
+    TLS_IS_SPOKEN.iter().any(|words| body.contains(words))
 }
 
 /// The failure that a passing status stands for.
