@@ -4,8 +4,8 @@ use std::fmt::Display;
 use std::time::{Duration, SystemTime};
 
 use rustls::CertificateError;
-use ureq::Timeout;
 use ureq::http::{HeaderMap, StatusCode};
+use ureq::{Proxy, Timeout};
 
 use crate::error::{Fault, Kind};
 use crate::oci::Host;
@@ -48,12 +48,23 @@ impl Failure {
     /// The same, naming the host: tokens and redirects lead to others than the one in
     /// the repository's name, which everybody would look at first.
     pub(super) fn at(self, host: &Host) -> Self {
+        self.with_context(&host.to_string(), &format!("asking {host}"))
+    }
+
+    /// The same, naming the proxy without the account in its URL. Where that does not
+    /// answer nothing is wrong with the host, which everybody would look at first.
+    pub(super) fn through(self, proxy: &Proxy) -> Self {
+        let proxy = format!("through the proxy {}:{}", proxy.host(), proxy.port());
+        self.with_context(&proxy, &proxy)
+    }
+
+    fn with_context(self, place: &str, context: &str) -> Self {
         match self {
             Self::Again { why, after } => Self::Again {
-                why: format!("{host}: {why}"),
+                why: format!("{place}: {why}"),
                 after,
             },
-            Self::Final(error) => Self::Final(error.context(format!("asking {host}"))),
+            Self::Final(error) => Self::Final(error.context(context.to_owned())),
         }
     }
 }
@@ -121,7 +132,7 @@ const AUTHORITY_AS_HOST: &str = "CaUsedAsEndEntity";
 /// Sorts what a proxy answers instead of connecting. The library passes its status on
 /// as text alone, at the end; none where there was no answer.
 fn without_tunnel(why: &str) -> Failure {
-    let why = format!("no connection through the proxy: {why}");
+    let why = format!("no connection: {why}");
     let status = why.rsplit('/').next().map(str::parse::<StatusCode>);
     match status {
         Some(Ok(status)) if !is_passing(status) => Kind::Unavailable
