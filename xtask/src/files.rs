@@ -163,8 +163,8 @@ pub fn read_text(path: &Path) -> std::io::Result<String> {
     String::from_utf8(read(path, TEXT_BOUND)?).map_err(std::io::Error::other)
 }
 
-/// What TOML stands for. Where it is malformed, the error names the line without
-/// quoting it: it may hold a secret.
+/// What TOML stands for. Where it is malformed, the error names the line and what was
+/// expected there, without quoting what it holds: that may be a secret.
 ///
 /// # Errors
 /// Text that is no TOML of that form.
@@ -172,8 +172,18 @@ pub fn parse_toml<T: DeserializeOwned>(text: &str) -> Result<T> {
     toml::from_str(text).map_err(|error| {
         let before = error.span().and_then(|span| text.get(..span.start));
         let line = before.unwrap_or_default().matches('\n').count() + 1;
-        anyhow::anyhow!("line {line}: {}", error.message())
+        anyhow::anyhow!("line {line}: {}", without_value(error.message()))
     })
+}
+
+/// A message of serde's without the value that it found, which it quotes where that is of
+/// another type: of a secret that is a number without quotes, for example.
+fn without_value(message: &str) -> &str {
+    let quotes = ["invalid type: ", "invalid value: "];
+    match message.rsplit_once(", ") {
+        Some((found, expected)) if quotes.iter().any(|start| found.starts_with(start)) => expected,
+        _ => message,
+    }
 }
 
 /// Makes the renames in `path`'s folder last through a power failure.

@@ -436,6 +436,24 @@ fn a_malformed_secret_is_not_quoted() {
     }
 }
 
+#[test]
+fn a_secret_of_another_type_is_not_quoted() {
+    let file = "build/parameters.toml";
+    for entry in [
+        "[API_TOKEN]\ndescription = \"token\"\nlocal = 4711",
+        "[API_TOKEN]\ndescription = \"token\"\nlocal = [\"4711, expected\"]",
+        "[API_TOKEN]\ndescription = \"token\"\nsecret = \"4711, expected\"",
+        "# Not a table.\n\nAPI_TOKEN = \"4711, expected \"",
+    ] {
+        let sandbox = Sandbox::new();
+        let others = sandbox.read(file);
+        sandbox.write(file, format!("{entry}\n\n{others}"));
+        let ran = sandbox.run(["params", "list"]);
+        ran.fails(4, &[file, "line 3: expected "]);
+        assert!(!ran.stderr.contains("4711"), "{}", ran.stderr);
+    }
+}
+
 /// The value is malformed, which is said without it.
 fn assert_kept_back(ran: &Ran, words: &[&str]) {
     ran.fails(4, words);

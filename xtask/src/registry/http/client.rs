@@ -322,7 +322,13 @@ fn run(
         .timeout_per_read(Some(limits.step))
         .timeout_per_write(Some(limits.step))
         .build();
-    agent.run(request).map_err(failure::of_transport)
+    agent.run(request).map_err(|error| {
+        let failure = failure::of_transport(error);
+        match agent.config().proxy() {
+            Some(proxy) => failure.through(proxy),
+            None => failure,
+        }
+    })
 }
 
 /// A blob on its way out: lets the clock stand still while it moves, and keeps

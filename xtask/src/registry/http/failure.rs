@@ -4,11 +4,18 @@ use std::fmt::Display;
 use std::time::{Duration, SystemTime};
 
 use rustls::CertificateError;
-use ureq::Timeout;
 use ureq::http::{HeaderMap, StatusCode};
+use ureq::{Proxy, Timeout};
 
 use crate::error::{Fault, Kind};
 use crate::oci::Host;
+
+/// What Go's server, which Docker's registry is, and nginx answer to plain HTTP where they
+/// speak TLS.
+const TLS_IS_SPOKEN: [&str; 2] = [
+    "Client sent an HTTP request to an HTTPS server",
+    "The plain HTTP request was sent to HTTPS port",
+];
 
 /// How much of an unexpected answer an error quotes, in bytes.
 const EXCERPT: usize = 200;
@@ -41,12 +48,23 @@ impl Failure {
     /// The same, naming the host: tokens and redirects lead to others than the one in
     /// the repository's name, which everybody would look at first.
     pub(super) fn at(self, host: &Host) -> Self {
+        self.with_context(&host.to_string(), &format!("asking {host}"))
+    }
+
+    /// The same, naming the proxy without the account in its URL. Where that does not
+    /// answer nothing is wrong with the host, which everybody would look at first.
+    pub(super) fn through(self, proxy: &Proxy) -> Self {
+        let proxy = format!("through the proxy {}:{}", proxy.host(), proxy.port());
+        self.with_context(&proxy, &proxy)
+    }
+
+    fn with_context(self, place: &str, context: &str) -> Self {
         match self {
             Self::Again { why, after } => Self::Again {
-                why: format!("{host}: {why}"),
+                why: format!("{place}: {why}"),
                 after,
             },
-            Self::Final(error) => Self::Final(error.context(format!("asking {host}"))),
+            Self::Final(error) => Self::Final(error.context(context.to_owned())),
         }
     }
 }
@@ -114,7 +132,7 @@ const AUTHORITY_AS_HOST: &str = "CaUsedAsEndEntity";
 /// Sorts what a proxy answers instead of connecting. The library passes its status on
 /// as text alone, at the end; none where there was no answer.
 fn without_tunnel(why: &str) -> Failure {
-    let why = format!("no connection through the proxy: {why}");
+    let why = format!("no connection: {why}");
     let status = why.rsplit('/').next().map(str::parse::<StatusCode>);
     match status {
         Some(Ok(status)) if !is_passing(status) => Kind::Unavailable
@@ -146,6 +164,12 @@ pub(super) fn of_io(error: &std::io::Error) -> Failure {
 /// Whether another try may be answered better than with `status`.
 pub(super) fn is_passing(status: StatusCode) -> bool {
     matches!(status.as_u16(), 408 | 429 | 500 | 502 | 503 | 504)
+}
+
+/// Whether `body` is the answer to plain HTTP of a server that speaks TLS.
+pub(super) fn wants_tls(body: &[u8]) -> bool {
+    let body = String::from_utf8_lossy(body);
+    TLS_IS_SPOKEN.iter().any(|words| body.contains(words))
 }
 
 /// The failure that a passing status stands for.

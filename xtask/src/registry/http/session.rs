@@ -273,7 +273,15 @@ impl Session {
                 .because(format!("{status}{said} ({account}): it does not exist, or the account may not see it"))
                 .hint("check the repository's name; some registries want it created first")
                 .into(),
-            _ => Kind::Failed.because(format!("the registry answered {status}{said}")).into(),
+            _ => {
+                let fault = Kind::Failed.because(format!("the registry answered {status}{said}"));
+                if failure::wants_tls(body) {
+                    fault.hint(format!("plain HTTP is spoken to this machine: serve {host} without TLS, or name it by another host name than localhost or an address of the loopback"))
+                } else {
+                    fault
+                }
+                .into()
+            }
         }
     }
 }

@@ -484,3 +484,23 @@ fn errors_without_end_are_told_in_part() {
         assert!(ran.stderr.len() < 4000, "{}", ran.stderr.len());
     }
 }
+
+#[test]
+fn a_registry_of_this_machine_that_speaks_tls_is_told_how_it_is_spoken_to() {
+    for words in [
+        "Client sent an HTTP request to an HTTPS server.\n",
+        "<center>The plain HTTP request was sent to HTTPS port</center>",
+    ] {
+        let registry = Scripted::start(STOCK.state());
+        let answer = Answer::status(400).body("text/plain", words);
+        for method in METHODS {
+            let matching = Matching::new(method, "");
+            registry.script(matching, When::From(1), Fault::Answer(answer.clone()));
+        }
+        let hint = format!(
+            "hint: plain HTTP is spoken to this machine: serve {} without TLS",
+            registry.host()
+        );
+        promote_in(&sandbox(&registry), STOCK.new, &[]).fails(1, &["400 Bad Request", &hint]);
+    }
+}

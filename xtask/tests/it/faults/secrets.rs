@@ -325,6 +325,17 @@ fn no_request_goes_around_a_proxy_that_is_not_understood() {
 }
 
 #[test]
+fn a_proxy_that_does_not_answer_is_named_without_its_password() {
+    let proxy = "http://tester:canary@127.0.0.1:1";
+    let sandbox = Sandbox::new()
+        .with("BACKEND_IMAGE_REPO_NAME", "registry.invalid/app")
+        .with("HTTPS_PROXY", proxy);
+    let ran = promote_within(&sandbox, "1");
+    ran.fails(7, &["through the proxy 127.0.0.1:1: Connection refused"]);
+    assert!(!ran.stderr.contains("canary"), "{}", ran.stderr);
+}
+
+#[test]
 fn no_process_has_a_secret_among_its_arguments() {
     let registry = Scripted::start(STOCK.state());
     registry.delay(Duration::from_millis(20));
