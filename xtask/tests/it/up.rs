@@ -1,6 +1,6 @@
 //! Services as processes of this machine.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
 use std::os::unix::process::CommandExt as _;
@@ -70,16 +70,23 @@ echo '{"message":"listening","address":"127.0.0.1:9"}'
 tail -f /dev/null &
 while :; do wait $!; done"#;
 
-#[test]
-fn an_interrupt_at_the_terminal_tells_a_service_once_to_end() {
+/// A workspace with a built service that is this script for the shell.
+fn service(script: &str, argument: &Path) -> Sandbox {
     let sandbox = tiny::workspace();
-    let signals = sandbox.path("target/signals");
     let main = format!(
         "use std::os::unix::process::CommandExt;
-fn main() {{ panic!(\"{{}}\", std::process::Command::new(\"/bin/sh\").args([\"-c\", {TELLING:?}, {signals:?}]).exec()); }}"
+fn main() {{ panic!(\"{{}}\", std::process::Command::new(\"/bin/sh\").args([\"-c\", {script:?}, {argument:?}]).exec()); }}"
     );
     sandbox.write("tiny/src/main.rs", main);
     sandbox.ok(["build"]);
+    sandbox
+}
+
+#[test]
+fn an_interrupt_at_the_terminal_tells_a_service_once_to_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let signals = folder.path().join("signals");
+    let sandbox = service(TELLING, &signals);
     let mut command = sandbox.command(["up"]);
     let log = File::create(sandbox.path(LOG)).unwrap();
     command.stdout(Stdio::piped()).stderr(log).process_group(0);
@@ -91,7 +98,41 @@ fn main() {{ panic!(\"{{}}\", std::process::Command::new(\"/bin/sh\").args([\"-c
     // A terminal signals the group of what it runs.
     output_of(Command::new("kill").args(["-INT", "--", &format!("-{}", child.id())]));
     assert_eq!(child.wait().unwrap().code(), Some(0));
-    assert_eq!(sandbox.read("target/signals"), "told to end\n");
+    assert_eq!(fs::read_to_string(signals).unwrap(), "told to end\n");
+}
+
+/// What says more when it is told to end than a pipe holds, and leaves a process behind
+/// that keeps its output open.
+const TALKATIVE: &str = r#"trap 'seq 30000; exit' TERM
+tail -f /dev/null &
+echo $! > "$0"
+echo '{"message":"listening","address":"127.0.0.1:9"}'
+while :; do wait $!; done"#;
+
+#[test]
+fn what_a_service_says_last_is_shown_whatever_it_leaves_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let left = folder.path().join("left");
+    let sandbox = service(TALKATIVE, &left);
+    let (mut child, _) = up(&sandbox, &[]);
+    signal("-INT", child.id());
+    let code = child.wait().unwrap().code();
+    let left = fs::read_to_string(left).unwrap();
+    signal("-KILL", left.trim().parse().unwrap());
+    let log = sandbox.read(LOG);
+    assert_eq!(code, Some(0), "{log}");
+    assert_eq!(log.lines().last(), Some("tiny | 30000"));
+}
+
+#[test]
+fn what_a_service_says_last_stands_above_the_error_that_it_has_ended() {
+    let script = r#"echo '{"message":"listening","address":"127.0.0.1:9"}'; seq 30000"#;
+    let sandbox = service(script, Path::new(""));
+    let ran = sandbox.run(["up"]);
+    ran.fails(
+        1,
+        &["tiny | 30000\nerror: tiny has ended; its output is above"],
+    );
 }
 
 /// A line in another encoding, and one that is longer than anybody keeps in memory.
@@ -124,7 +165,7 @@ fn a_service_may_log_what_is_no_text() {
 fn the_images_of_an_environment_run_as_well() {
     let sandbox = tiny::workspace();
     sandbox.ok(["pipeline", "run"]);
-    std::fs::remove_dir_all(sandbox.path("target/images")).unwrap();
+    fs::remove_dir_all(sandbox.path("target/images")).unwrap();
     let (mut child, url) = up(&sandbox, &["--environment", "production"]);
     assert_eq!(
         ureq::get(format!("{url}/health/live"))
@@ -240,7 +281,7 @@ fn a_layer_hides_what_the_ones_below_it_have() {
 fn a_layer_hides_and_replaces_nothing_outside_of_the_image() {
     let outside = tempfile::tempdir().unwrap();
     let victim = outside.path().join("victim");
-    std::fs::write(&victim, "kept").unwrap();
+    fs::write(&victim, "kept").unwrap();
     let link = format!("out -> {}", outside.path().display());
     for upper in [
         "out/.wh.victim",
@@ -258,7 +299,7 @@ fn a_layer_hides_and_replaces_nothing_outside_of_the_image() {
         sandbox
             .run(["up"])
             .fails(1, &["unpacking the layer", &format!("applying {upper}")]);
-        assert_eq!(std::fs::read(&victim).unwrap(), b"kept", "{upper}");
+        assert_eq!(fs::read(&victim).unwrap(), b"kept", "{upper}");
     }
     // The link itself is the image's.
     assert_eq!(unpacked(&[&[&link], &[".wh.out", "file"]]), ["file"]);
