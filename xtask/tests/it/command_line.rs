@@ -1,8 +1,9 @@
 //! What users meet before anything is delivered: errors, hints, exit codes.
 
 use std::fs;
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
@@ -50,6 +51,22 @@ fn an_end_to_end_test_of_nobody_ends_at_once() {
     Sandbox::new()
         .run(["e2e", "--url", "http://127.0.0.1:1/backend-for-frontend"])
         .fails(7, &["nobody listens at 127.0.0.1:1", "cargo xtask up"]);
+}
+
+#[test]
+fn an_end_to_end_test_of_a_host_that_drops_packets_ends_in_time() {
+    let full = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = full.local_addr().unwrap();
+    let connect = || TcpStream::connect_timeout(&address, Duration::from_secs(1));
+    // Nobody accepts these: once there is no place left, the system drops what comes.
+    let waiting: Vec<_> = std::iter::from_fn(|| connect().ok()).collect();
+    let start = Instant::now();
+    Sandbox::new()
+        .run(["e2e", "--url", &format!("http://{address}")])
+        .fails(7, &["nobody listens at", "timed out"]);
+    let took = start.elapsed();
+    assert!(took < Duration::from_secs(60), "{took:?}");
+    drop(waiting);
 }
 
 #[test]
