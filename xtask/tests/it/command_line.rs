@@ -526,3 +526,26 @@ fn what_only_skipped_tests_need_is_not_installed() {
     assert!(!some.contains(&"chromium".to_owned()), "{some:?}");
     assert!(some.contains(&"docker-registry".to_owned()), "{some:?}");
 }
+
+#[test]
+fn only_where_every_part_is_skipped_nothing_but_rust_is_said_to_be_tested() {
+    let sandbox = Sandbox::new();
+    let usage = sandbox.run(["test", "--skip", "nonsense"]).stderr;
+    let (_, parts) = usage.split_once("[possible values: ").unwrap();
+    let (parts, _) = parts.split_once(']').unwrap();
+    let parts: Vec<_> = parts.split(", ").collect();
+    // The services of a sandbox cannot be built: that ends the command early.
+    let warns = |skipped: &[&str], more: &[&str]| {
+        let skips = skipped.iter().flat_map(|part| ["--skip", *part]);
+        let ran = sandbox.run(
+            ["test"]
+                .into_iter()
+                .chain(skips)
+                .chain(more.iter().copied()),
+        );
+        ran.stderr.contains("warning: every part is skipped")
+    };
+    assert!(warns(&parts, &[]));
+    assert!(warns(&parts, &["--no-setup"]));
+    assert!(!warns(&vec!["browser"; parts.len()], &["--no-setup"]));
+}
