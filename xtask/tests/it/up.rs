@@ -1,5 +1,7 @@
 //! Services as processes of this machine.
 
+use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
@@ -220,8 +222,43 @@ fn an_image_that_is_being_replaced_is_not_the_one_that_runs() {
     drop(lock);
     assert!(says("the image has no entry point"), "it was unpacked");
     assert_eq!(child.wait().unwrap().code(), Some(1));
-    let unpacked = format!("target/up/backend/{}/content", after.digest().hex());
+    let unpacked = format!("target/up/backend/{}/files/content", after.digest().hex());
     assert_eq!(sandbox.read(&unpacked), "after");
+}
+
+/// The folders of the images that `up` has unpacked of the service `tiny`.
+fn unpacked_images(sandbox: &Sandbox) -> BTreeSet<OsString> {
+    let entries = fs::read_dir(sandbox.path("target/up/tiny")).unwrap();
+    let folders = entries.map(Result::unwrap);
+    let folders = folders.filter(|entry| entry.path().is_dir());
+    folders.map(|folder| folder.file_name()).collect()
+}
+
+#[test]
+fn an_image_is_removed_once_nothing_runs_from_it_and_another_comes() {
+    let sandbox = tiny::workspace();
+    let start_new = |before, after| {
+        sandbox.edit("tiny/src/main.rs", before, after);
+        sandbox.ok(["build"]);
+        up(&sandbox, &[]).0
+    };
+    let stop = |mut up: Child| {
+        signal("-INT", up.id());
+        assert_eq!(up.wait().unwrap().code(), Some(0));
+    };
+    let first = start_new("404 Not Found", "404 First");
+    let one = unpacked_images(&sandbox);
+    let second = start_new("404 First", "404 Second");
+    let both = unpacked_images(&sandbox);
+    assert!(one.len() == 1 && both.len() == 2 && one.is_subset(&both));
+    stop(first);
+    let third = start_new("404 Second", "404 Third");
+    let later = unpacked_images(&sandbox);
+    assert!(later.len() == 2 && one.is_disjoint(&later), "{later:?}");
+    let kept = both.difference(&one).next().unwrap();
+    assert!(later.contains(kept), "it runs");
+    stop(second);
+    stop(third);
 }
 
 /// What `up` unpacks of an image with these layers, each made of these paths: all files,
@@ -234,7 +271,7 @@ fn unpacked(layers: &[&[&str]]) -> Vec<String> {
     sandbox
         .run(["up"])
         .fails(1, &["the image has no entry point"]);
-    let root = sandbox.path(&format!("target/up/backend/{}", digest.hex()));
+    let root = sandbox.path(&format!("target/up/backend/{}/files", digest.hex()));
     let mut files = Vec::new();
     collect(&root, &root, &mut files);
     files.sort();
@@ -320,6 +357,6 @@ fn a_layer_of_several_gzip_members_is_unpacked_whole() {
     sandbox
         .run(["up"])
         .fails(1, &["the image has no entry point"]);
-    let second = format!("target/up/backend/{}/second", digest.hex());
+    let second = format!("target/up/backend/{}/files/second", digest.hex());
     assert_eq!(sandbox.read(&second), "second");
 }

@@ -59,6 +59,11 @@ pub(in crate::commands) struct Started<'a> {
     pub(in crate::commands) address: SocketAddr,
     process: Background,
     output: Output,
+    #[expect(
+        dead_code,
+        reason = "holding it is what keeps the files that the service runs from"
+    )]
+    image: Unpacked,
 }
 
 impl Drop for Started<'_> {
@@ -116,7 +121,7 @@ impl Started<'_> {
 /// Starts a service and waits until it says where it listens.
 pub(in crate::commands) fn start<'a>(
     service: &'a Service,
-    image: &Unpacked,
+    image: Unpacked,
     variables: Vec<(String, String)>,
     audience: Audience,
 ) -> Result<Started<'a>> {
@@ -150,6 +155,7 @@ pub(in crate::commands) fn start<'a>(
         address,
         process,
         output,
+        image,
     })
 }
 
