@@ -17,6 +17,7 @@ const LOCK: &str = ".lock";
 ///
 /// The lock is the standard library's, on a file of its own: one that is replaced
 /// by renaming would be another file for whoever waited.
+#[derive(Debug)]
 pub struct FolderLock(#[expect(dead_code, reason = "closing it is what releases the lock")] File);
 
 impl FolderLock {
@@ -35,6 +36,16 @@ impl FolderLock {
     /// Where the folder's lock cannot be made.
     pub fn shared(folder: &Path) -> Result<Self> {
         Self::take(folder, File::try_lock_shared, File::lock_shared)
+    }
+
+    /// Holds a folder, which must exist, if nobody else does.
+    ///
+    /// # Errors
+    /// Where the folder's lock cannot be made.
+    pub fn if_free(folder: &Path) -> Result<Option<Self>> {
+        let file = open_lock(&folder.join(LOCK))
+            .with_context(|| format!("locking {}", folder.display()))?;
+        Ok(file.try_lock().is_ok().then_some(Self(file)))
     }
 
     fn take(

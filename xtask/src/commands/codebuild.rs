@@ -7,7 +7,9 @@ use clap::Subcommand;
 use serde_json::json;
 
 use super::{Context, Entry, Format, Report};
-use crate::delivery::codebuild::{self, Build, Buildspec, Outcome, Phase, Source, Variable};
+use crate::delivery::codebuild::{
+    self, Build, Buildspec, Outcome, Phase, Source, Variable, is_variable,
+};
 use crate::error::{Fault, Kind};
 use crate::parameters::Value;
 use crate::workspace;
@@ -44,12 +46,6 @@ fn assignment(text: &str) -> Result<(String, String), String> {
         Some((name, value)) if is_variable(name) => Ok((name.to_owned(), value.to_owned())),
         _ => Err("NAME=VALUE is expected, with a NAME of letters, digits and '_'".to_owned()),
     }
-}
-
-/// Whether a shell takes it for the name of a variable.
-fn is_variable(name: &str) -> bool {
-    let letters = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    !name.is_empty() && !name.starts_with(|c: char| c.is_ascii_digit()) && name.chars().all(letters)
 }
 
 impl CodeBuild {

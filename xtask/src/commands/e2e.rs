@@ -1,4 +1,6 @@
-use std::net::TcpStream;
+use std::io;
+use std::net::{TcpStream, ToSocketAddrs as _};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
@@ -13,6 +15,10 @@ use crate::workspace::{Service, Workspace};
 
 /// The step that needs services of its own, since it takes one away.
 const BACKEND_DOWN: &str = "backend-down";
+
+/// How long an address may take to answer. Where packets are dropped no answer comes, and
+/// the system alone would try for minutes.
+const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 
 /// Test the services from end to end in a real browser
 ///
@@ -62,8 +68,8 @@ impl EndToEnd {
     }
 }
 
-/// Whoever names an address where nobody listens learns it at once, and not from
-/// each step anew.
+/// Whoever names an address where nobody listens learns it before the first step, and not
+/// from each step anew.
 fn check_that_somebody_listens(url: &str) -> Result<()> {
     let uri: Uri = url.parse()?;
     let port = match uri.scheme_str() {
@@ -73,12 +79,23 @@ fn check_that_somebody_listens(url: &str) -> Result<()> {
     let host = uri.host().unwrap_or_default();
     let port = uri.port_u16().unwrap_or(port);
     // An IPv6 address stands in brackets in a URL, and without them elsewhere.
-    let address = (host.trim_matches(['[', ']']), port);
-    TcpStream::connect(address).map(drop).with_context(|| {
+    connect(host.trim_matches(['[', ']']), port).with_context(|| {
         Kind::Unavailable
             .because(format!("nobody listens at {host}:{port}"))
             .hint("`cargo xtask up` starts the services and prints their URLs")
     })
+}
+
+/// Connects to the first address of a host that answers; the error is the last one's.
+fn connect(host: &str, port: u16) -> io::Result<()> {
+    let mut failed = io::ErrorKind::AddrNotAvailable.into();
+    for address in (host, port).to_socket_addrs()? {
+        match TcpStream::connect_timeout(&address, CONNECT_LIMIT) {
+            Ok(_) => return Ok(()),
+            Err(error) => failed = error,
+        }
+    }
+    Err(failed)
 }
 
 /// The pages stay alone at the end: all others are what they are built upon, or

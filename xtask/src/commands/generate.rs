@@ -16,7 +16,8 @@ use crate::{console, files};
 /// Write buildspecs, templates and the pipeline's picture from the metadata
 ///
 /// The files are committed, so that a change of the metadata shows what it changes
-/// in AWS.
+/// in AWS. They are made for a registry with an account of its own, such as Docker
+/// Hub; build/README.md says what ECR takes.
 #[derive(Debug, clap::Args)]
 pub struct Generate {
     /// Write nothing; fail with a diff where a file is stale

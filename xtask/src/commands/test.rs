@@ -46,18 +46,16 @@ struct Object<'a> {
 
 impl Test {
     pub(crate) fn run(self, context: &Context) -> Result<Report> {
-        if PARTS.len() == self.skip.len() && self.no_setup {
-            console::warn("every part is skipped: only what needs nothing but Rust is tested");
-        }
         Ok(Report::new(self.entries(context)?))
     }
 
     /// The tests of the tool, those of the services, and the parts that cannot run.
     pub(super) fn entries(&self, context: &Context) -> Result<Vec<Entry>> {
-        let wanted: Vec<_> = PARTS
-            .iter()
-            .filter(|part| !self.skip.iter().any(|skipped| skipped == part.name))
-            .collect();
+        let is_skipped = |part: &&Part| self.skip.iter().any(|skipped| skipped == part.name);
+        let (skipped, wanted): (Vec<_>, Vec<_>) = PARTS.iter().partition(is_skipped);
+        if wanted.is_empty() {
+            console::warn("every part is skipped: only what needs nothing but Rust is tested");
+        }
         if !self.no_setup {
             setup::install(context, &wanted)?;
         }
@@ -84,8 +82,9 @@ impl Test {
                 engine.as_ref(),
             ),
         ];
-        for part in &self.skip {
-            console::warn(format_args!("the part {part} was skipped, as --skip says"));
+        for part in skipped {
+            let name = part.name;
+            console::warn(format_args!("the part {name} was skipped, as --skip says"));
         }
         entries.extend(lacking.into_iter().map(|part| cannot_run(part, &tools)));
         Ok(entries)

@@ -74,7 +74,7 @@ impl Up {
         let environment = self
             .environment_of(context, service, started)
             .with_context(starting)?;
-        start(service, &unpacked, environment, self.audience).with_context(starting)
+        start(service, unpacked, environment, self.audience).with_context(starting)
     }
 
     /// Unpacks the image of a service.

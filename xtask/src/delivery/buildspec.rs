@@ -12,6 +12,41 @@ pub(super) const PHASES: [&str; 4] = ["install", "pre_build", "build", "post_bui
 /// The mappings of `env` that give variables their values.
 const VARIABLES: [&str; 3] = ["variables", "parameter-store", "secrets-manager"];
 
+/// The list in `env` of the variables that later actions are told.
+pub(super) const EXPORTED: &str = "exported-variables";
+
+/// What a phase may say of its failure, in words.
+pub(super) const ON_FAILURE: &str =
+    "ABORT, CONTINUE, RETRY, RETRY-COUNT, RETRY-REGEX or RETRY-COUNT-REGEX";
+
+/// What follows where a phase fails.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum OnFailure {
+    /// No other phase.
+    Abort,
+    /// The next phase.
+    Continue,
+    /// The whole build once more.
+    Retry,
+}
+
+impl OnFailure {
+    /// What a text means, if anything. Whatever stands behind `RETRY-` is a count, an
+    /// expression that an error fits, or both.
+    pub(super) fn of(text: &str) -> Option<Self> {
+        let retries = |text: &str| {
+            text.strip_prefix("RETRY-")
+                .is_some_and(|how| !how.is_empty())
+        };
+        match text {
+            "ABORT" => Some(Self::Abort),
+            "CONTINUE" => Some(Self::Continue),
+            "RETRY" => Some(Self::Retry),
+            _ => retries(text).then_some(Self::Retry),
+        }
+    }
+}
+
 /// A key that CodeBuild knows.
 #[derive(Clone, Copy)]
 struct Key {
@@ -51,7 +86,7 @@ const ENV: [Key; 6] = [
     emulated("variables"),
     emulated("parameter-store"),
     in_aws("secrets-manager"),
-    emulated("exported-variables"),
+    emulated(EXPORTED),
     in_aws("git-credential-helper"),
 ];
 const PHASE: [Key; 4] = [
@@ -156,6 +191,33 @@ pub(super) fn all_commands(buildspec: &Node) -> impl Iterator<Item = &Node> {
 /// `- echo a: b` is a mapping.
 pub(super) fn commands_without_text(buildspec: &Node) -> impl Iterator<Item = &Node> {
     all_commands(buildspec).filter(|command| command.text().is_none())
+}
+
+/// What phases say of their failure: the phase, the text, and what it means, if anything.
+pub(super) fn on_failure(
+    buildspec: &Node,
+) -> impl Iterator<Item = (&'static str, &Node, Option<OnFailure>)> {
+    PHASES.into_iter().filter_map(|phase| {
+        let node = buildspec.at(&["phases", phase, "on-failure"])?;
+        Some((phase, node, node.text().and_then(OnFailure::of)))
+    })
+}
+
+/// What stands in `env` for the name of a variable and is none, with the key above it.
+pub(super) fn misnamed(buildspec: &Node) -> impl Iterator<Item = (&'static str, &Node)> {
+    let given = VARIABLES.into_iter().flat_map(|kind| {
+        let entries = buildspec.entries_at(&["env", kind]);
+        entries.map(move |(name, _)| (kind, name))
+    });
+    let exported = buildspec.items_at(&["env", EXPORTED]);
+    let all = given.chain(exported.iter().map(|name| (EXPORTED, name)));
+    all.filter(|(_, name)| !name.text().is_some_and(is_variable))
+}
+
+/// Whether a shell takes it for the name of a variable.
+pub fn is_variable(name: &str) -> bool {
+    let letters = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    !name.is_empty() && !name.starts_with(|c: char| c.is_ascii_digit()) && name.chars().all(letters)
 }
 
 /// The variables of `env` whose names CodeBuild keeps for itself.

@@ -5,6 +5,7 @@ mod buildspec;
 mod command;
 mod pipeline;
 mod project;
+mod shell;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

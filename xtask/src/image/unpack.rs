@@ -9,6 +9,7 @@ use flate2::read::MultiGzDecoder;
 use serde::Deserialize;
 
 use super::{changeset, layer};
+use crate::console;
 use crate::error::Kind;
 use crate::files::{self, FolderLock};
 use crate::oci::{Descriptor, Manifest, References};
@@ -29,7 +30,7 @@ struct Runtime {
     cmd: Option<Vec<String>>,
 }
 
-/// An image on disk.
+/// An image on disk, which stays there as long as this is held.
 #[derive(Debug)]
 pub struct Unpacked {
     /// The folder with the image's files.
@@ -38,13 +39,19 @@ pub struct Unpacked {
     pub command: Vec<String>,
     /// The variables that the image sets.
     pub environment: Vec<(String, String)>,
+    #[expect(
+        dead_code,
+        reason = "holding it is what keeps the image from being removed"
+    )]
+    in_use: FolderLock,
 }
 
 /// The bound of a configuration, in bytes.
 const CONFIGURATION_BOUND: u64 = 4 * 1024 * 1024;
 
 /// Unpacks an image of `repository` below `folder`, where each image has a folder
-/// of its own: what runs from it is not disturbed by the next one.
+/// of its own: what runs from it is not disturbed by the next one. Images there that
+/// nothing runs from make room for a new one.
 ///
 /// # Errors
 /// Where a part is missing or not what its digest says, or the image is an index.
@@ -62,9 +69,11 @@ pub fn unpack(repository: &dyn Repository, manifest: &Manifest, folder: &Path) -
     let (configuration, layers) = blobs
         .split_first()
         .context("the manifest has no configuration")?;
-    let root = folder.join(manifest.digest().hex());
+    let image = folder.join(manifest.digest().hex());
+    let root = image.join("files");
     let _lock = FolderLock::exclusive(folder)?;
-    if !root.is_dir() {
+    let is_new = !root.is_dir();
+    if is_new {
         let partial = folder.join(".partial");
         files::remove_folder(&partial)?;
         fs::create_dir_all(&partial).with_context(|| format!("creating {}", partial.display()))?;
@@ -72,7 +81,14 @@ pub fn unpack(repository: &dyn Repository, manifest: &Manifest, folder: &Path) -
             unpack_layer(repository, layer, &partial)
                 .with_context(|| format!("unpacking the layer {}", layer.digest))?;
         }
-        fs::rename(&partial, &root).with_context(|| format!("creating {}", root.display()))?;
+        fs::create_dir_all(&image)
+            .and_then(|()| fs::rename(&partial, &root))
+            .with_context(|| format!("creating {}", root.display()))?;
+    }
+    let in_use = FolderLock::shared(&image)?;
+    if is_new && let Err(error) = remove_unused(folder) {
+        // What is left over takes nothing but room.
+        console::warn(format_args!("an old image stays: {error:#}"));
     }
     let runtime = read_configuration(repository, configuration)?.config;
     let arguments = [runtime.entrypoint, runtime.cmd];
@@ -84,7 +100,25 @@ pub fn unpack(repository: &dyn Repository, manifest: &Manifest, folder: &Path) -
         environment: variables
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect(),
+        in_use,
     })
+}
+
+/// Removes the images in `folder`, which is locked, that nobody uses. Each goes out of the way
+/// first: one that an interrupt left half removed would be run as it is.
+fn remove_unused(folder: &Path) -> Result<()> {
+    let removed = folder.join(".removed");
+    files::remove_folder(&removed)?;
+    let reading = || format!("reading {}", folder.display());
+    for entry in fs::read_dir(folder).with_context(reading)? {
+        let image = entry.with_context(reading)?.path();
+        if image.is_dir() && FolderLock::if_free(&image)?.is_some() {
+            fs::rename(&image, &removed)
+                .with_context(|| format!("moving {} away", image.display()))?;
+            files::remove_folder(&removed)?;
+        }
+    }
+    Ok(())
 }
 
 fn read_configuration(repository: &dyn Repository, blob: &Descriptor) -> Result<Configuration> {

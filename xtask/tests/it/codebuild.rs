@@ -354,6 +354,17 @@ fn artifacts_of_cargo_are_found_where_its_target_directory_is() {
     assert!(!sandbox.path("elsewhere/codebuild/artifacts/b").exists());
 }
 
+#[test]
+fn artifacts_of_one_name_are_told_once() {
+    let sandbox = buildspec(
+        "phases:\n  build: {commands: [mkdir -p a b, echo a > a/file, echo b > b/file]}\nartifacts: {files: ['?/file'], discard-paths: 'yes'}\n",
+    );
+    let object = sandbox.one(0, &["codebuild", "run", "buildspec.yml"]);
+    let file = sandbox.path("target/codebuild/artifacts/file");
+    assert_eq!(object["artifacts"], serde_json::json!([file]));
+    assert_eq!(sandbox.read("target/codebuild/artifacts/file"), "b\n");
+}
+
 /// Runs a build whose artifacts fail with these words: its phases are told all the same,
 /// and no artifact is left.
 fn fails_after_its_phases(sandbox: &Sandbox, words: &[&str]) {
@@ -439,6 +450,24 @@ fn what_is_not_emulated_ends_the_run_unless_it_may_be_left_out() {
 }
 
 #[test]
+fn a_build_that_would_be_retried_is_run_once() {
+    for rule in [
+        "RETRY",
+        "RETRY-4",
+        "RETRY-.*refused.*",
+        "RETRY-4-.*refused.*",
+    ] {
+        let sandbox = buildspec(&format!(
+            "phases: {{build: {{on-failure: '{rule}', commands: [echo ran, 'false']}}}}\n"
+        ));
+        let words = format!("not emulated here: phases.build.on-failure: {rule}");
+        run(&sandbox).fails(4, &[&words]);
+        let ran = sandbox.run(["codebuild", "run", "buildspec.yml", "--lenient"]);
+        assert_eq!((ran.code, &*ran.stdout), (Some(1), "ran\n"), "{rule}");
+    }
+}
+
+#[test]
 fn what_codebuild_refuses_ends_the_run_before_its_first_command() {
     for (text, words) in [
         (
@@ -460,6 +489,26 @@ fn what_codebuild_refuses_ends_the_run_before_its_first_command() {
         (
             "phases: {build: {commands: [echo started]}}\ncache: {path: [a]}\n",
             "cache.path",
+        ),
+        (
+            "phases:\n  install:\n    on-failure: RETRY-\n    commands: [echo started]\n",
+            "buildspec.yml:4: phases.install.on-failure has no meaning: \"RETRY-\"",
+        ),
+        (
+            "phases: {build: {on-failure: abort, commands: [echo started]}}\n",
+            "hint: it is ABORT, CONTINUE, RETRY, ",
+        ),
+        (
+            "env: {variables: {A-B: a}}\nphases: {build: {commands: [echo started]}}\n",
+            "buildspec.yml:2: env.variables: \"A-B\" is no name of a variable",
+        ),
+        (
+            "env: {parameter-store: {1A: BACKEND_IMAGE_TAG_STAGING}}\nphases: {build: {commands: [echo started]}}\n",
+            "env.parameter-store: \"1A\" is no name of a variable",
+        ),
+        (
+            "env: {exported-variables: [A, 'A; echo started']}\nphases: {build: {commands: [A=1]}}\n",
+            "env.exported-variables: \"A; echo started\" is no name of a variable",
         ),
         (
             "env: {shell: powershell}\nphases: {build: {commands: [echo started]}}\n",

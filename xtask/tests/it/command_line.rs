@@ -1,8 +1,9 @@
 //! What users meet before anything is delivered: errors, hints, exit codes.
 
 use std::fs;
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
@@ -50,6 +51,22 @@ fn an_end_to_end_test_of_nobody_ends_at_once() {
     Sandbox::new()
         .run(["e2e", "--url", "http://127.0.0.1:1/backend-for-frontend"])
         .fails(7, &["nobody listens at 127.0.0.1:1", "cargo xtask up"]);
+}
+
+#[test]
+fn an_end_to_end_test_of_a_host_that_drops_packets_ends_in_time() {
+    let full = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = full.local_addr().unwrap();
+    let connect = || TcpStream::connect_timeout(&address, Duration::from_secs(1));
+    // Nobody accepts these: once there is no place left, the system drops what comes.
+    let waiting: Vec<_> = std::iter::from_fn(|| connect().ok()).collect();
+    let start = Instant::now();
+    Sandbox::new()
+        .run(["e2e", "--url", &format!("http://{address}")])
+        .fails(7, &["nobody listens at", "timed out"]);
+    let took = start.elapsed();
+    assert!(took < Duration::from_secs(60), "{took:?}");
+    drop(waiting);
 }
 
 #[test]
@@ -527,4 +544,27 @@ fn what_only_skipped_tests_need_is_not_installed() {
     let some = packages(&["test", "--skip", "browser"]);
     assert!(!some.contains(&"chromium".to_owned()), "{some:?}");
     assert!(some.contains(&"docker-registry".to_owned()), "{some:?}");
+}
+
+#[test]
+fn only_where_every_part_is_skipped_nothing_but_rust_is_said_to_be_tested() {
+    let sandbox = Sandbox::new();
+    let usage = sandbox.run(["test", "--skip", "nonsense"]).stderr;
+    let (_, parts) = usage.split_once("[possible values: ").unwrap();
+    let (parts, _) = parts.split_once(']').unwrap();
+    let parts: Vec<_> = parts.split(", ").collect();
+    // The services of a sandbox cannot be built: that ends the command early.
+    let warns = |skipped: &[&str], more: &[&str]| {
+        let skips = skipped.iter().flat_map(|part| ["--skip", *part]);
+        let ran = sandbox.run(
+            ["test"]
+                .into_iter()
+                .chain(skips)
+                .chain(more.iter().copied()),
+        );
+        ran.stderr.contains("warning: every part is skipped")
+    };
+    assert!(warns(&parts, &[]));
+    assert!(warns(&parts, &["--no-setup"]));
+    assert!(!warns(&vec!["browser"; parts.len()], &["--no-setup"]));
 }

@@ -230,6 +230,17 @@ fn commands_are_read_as_a_shell_does() {
         ("export A=1 X=`date`", "lost-status"),
         ("false\ntrue", "lost-status"),
         ("set -u\nunset -e\necho set -e", "lost-status"),
+        ("export \"X=$(date)\"", "lost-status"),
+        ("if true; then export X=$(date); fi", "lost-status"),
+        ("f() {\n  true\n}\nf\ntrue", "lost-status"),
+        ("if true; then\n  true\nfi\ntrue", "lost-status"),
+        ("cat > a.json <<END\n{}\nEND\ntrue", "lost-status"),
+        ("echo \"$(docker login -p x)\"", "password-argument"),
+        ("docker 'login' -p'x'", "password-argument"),
+        (
+            "bash -euc 'cd deep; docker login -p x'",
+            "password-argument",
+        ),
     ] {
         sandbox.write("buildspec.yml", with_commands(&[command]));
         assert_eq!(codes(&sandbox, "buildspec.yml"), [code], "{command}");
@@ -246,6 +257,20 @@ fn commands_are_read_as_a_shell_does() {
             "until true; do\n  true\ndone",
             "if true; then\n  true\nfi",
             "X=$(date) && export X",
+            "f() {\n  echo done\n  true\n}\nf",
+            "f()\n{\n  true\n}\nf",
+            "function f {\n  true\n  true\n}\nf",
+            "{\n  true\n  true\n} > log",
+            "(\n  cd deep\n  true\n)",
+            "X=$(\n  case x in\n    y) true ;;\n  esac\n  true\n)",
+            "case x in\n  y) true ;;\n  *) true ;;\nesac",
+            "cd deep && if true; then\n  true\nfi",
+            "true &&\n  true |\n  # not lost\n  true",
+            "# docker login -p x\ntrue # export X=$(date)\n",
+            "printf %s 'one\ntwo; export X=$(date)'",
+            "printf %s \"one\n'two'\nthree\"",
+            "echo 'docker login -p x' \"; docker login -p x\"",
+            "echo ${X:-a; b\n} $((1<<2))",
         ]),
     );
     assert!(sandbox.json(0, &["lint", "buildspec.yml"]).is_empty());
@@ -259,6 +284,9 @@ fn a_push_is_found_wherever_it_stands_in_post_build() {
         "true;docker push x",
         "cargo xtask promote backend",
         "DIGEST=$(cargo xtask staging-tag backend)",
+        "DIGEST=\"$(cargo xtask staging-tag backend)\"",
+        "if true; then docker push x; fi",
+        "sh -c \"cd deep && docker push x\"",
     ] {
         let text = with_commands(&[push]).replace("  build:", "  post_build:");
         sandbox.write("buildspec.yml", text);

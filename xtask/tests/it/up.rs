@@ -1,6 +1,8 @@
 //! Services as processes of this machine.
 
-use std::fs::File;
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
 use std::os::unix::process::CommandExt as _;
@@ -70,16 +72,23 @@ echo '{"message":"listening","address":"127.0.0.1:9"}'
 tail -f /dev/null &
 while :; do wait $!; done"#;
 
-#[test]
-fn an_interrupt_at_the_terminal_tells_a_service_once_to_end() {
+/// A workspace with a built service that is this script for the shell.
+fn service(script: &str, argument: &Path) -> Sandbox {
     let sandbox = tiny::workspace();
-    let signals = sandbox.path("target/signals");
     let main = format!(
         "use std::os::unix::process::CommandExt;
-fn main() {{ panic!(\"{{}}\", std::process::Command::new(\"/bin/sh\").args([\"-c\", {TELLING:?}, {signals:?}]).exec()); }}"
+fn main() {{ panic!(\"{{}}\", std::process::Command::new(\"/bin/sh\").args([\"-c\", {script:?}, {argument:?}]).exec()); }}"
     );
     sandbox.write("tiny/src/main.rs", main);
     sandbox.ok(["build"]);
+    sandbox
+}
+
+#[test]
+fn an_interrupt_at_the_terminal_tells_a_service_once_to_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let signals = folder.path().join("signals");
+    let sandbox = service(TELLING, &signals);
     let mut command = sandbox.command(["up"]);
     let log = File::create(sandbox.path(LOG)).unwrap();
     command.stdout(Stdio::piped()).stderr(log).process_group(0);
@@ -91,7 +100,41 @@ fn main() {{ panic!(\"{{}}\", std::process::Command::new(\"/bin/sh\").args([\"-c
     // A terminal signals the group of what it runs.
     output_of(Command::new("kill").args(["-INT", "--", &format!("-{}", child.id())]));
     assert_eq!(child.wait().unwrap().code(), Some(0));
-    assert_eq!(sandbox.read("target/signals"), "told to end\n");
+    assert_eq!(fs::read_to_string(signals).unwrap(), "told to end\n");
+}
+
+/// What says more when it is told to end than a pipe holds, and leaves a process behind
+/// that keeps its output open.
+const TALKATIVE: &str = r#"trap 'seq 30000; exit' TERM
+tail -f /dev/null &
+echo $! > "$0"
+echo '{"message":"listening","address":"127.0.0.1:9"}'
+while :; do wait $!; done"#;
+
+#[test]
+fn what_a_service_says_last_is_shown_whatever_it_leaves_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let left = folder.path().join("left");
+    let sandbox = service(TALKATIVE, &left);
+    let (mut child, _) = up(&sandbox, &[]);
+    signal("-INT", child.id());
+    let code = child.wait().unwrap().code();
+    let left = fs::read_to_string(left).unwrap();
+    signal("-KILL", left.trim().parse().unwrap());
+    let log = sandbox.read(LOG);
+    assert_eq!(code, Some(0), "{log}");
+    assert_eq!(log.lines().last(), Some("tiny | 30000"));
+}
+
+#[test]
+fn what_a_service_says_last_stands_above_the_error_that_it_has_ended() {
+    let script = r#"echo '{"message":"listening","address":"127.0.0.1:9"}'; seq 30000"#;
+    let sandbox = service(script, Path::new(""));
+    let ran = sandbox.run(["up"]);
+    ran.fails(
+        1,
+        &["tiny | 30000\nerror: tiny has ended; its output is above"],
+    );
 }
 
 /// A line in another encoding, and one that is longer than anybody keeps in memory.
@@ -124,7 +167,7 @@ fn a_service_may_log_what_is_no_text() {
 fn the_images_of_an_environment_run_as_well() {
     let sandbox = tiny::workspace();
     sandbox.ok(["pipeline", "run"]);
-    std::fs::remove_dir_all(sandbox.path("target/images")).unwrap();
+    fs::remove_dir_all(sandbox.path("target/images")).unwrap();
     let (mut child, url) = up(&sandbox, &["--environment", "production"]);
     assert_eq!(
         ureq::get(format!("{url}/health/live"))
@@ -179,8 +222,43 @@ fn an_image_that_is_being_replaced_is_not_the_one_that_runs() {
     drop(lock);
     assert!(says("the image has no entry point"), "it was unpacked");
     assert_eq!(child.wait().unwrap().code(), Some(1));
-    let unpacked = format!("target/up/backend/{}/content", after.digest().hex());
+    let unpacked = format!("target/up/backend/{}/files/content", after.digest().hex());
     assert_eq!(sandbox.read(&unpacked), "after");
+}
+
+/// The folders of the images that `up` has unpacked of the service `tiny`.
+fn unpacked_images(sandbox: &Sandbox) -> BTreeSet<OsString> {
+    let entries = fs::read_dir(sandbox.path("target/up/tiny")).unwrap();
+    let folders = entries.map(Result::unwrap);
+    let folders = folders.filter(|entry| entry.path().is_dir());
+    folders.map(|folder| folder.file_name()).collect()
+}
+
+#[test]
+fn an_image_is_removed_once_nothing_runs_from_it_and_another_comes() {
+    let sandbox = tiny::workspace();
+    let start_new = |before, after| {
+        sandbox.edit("tiny/src/main.rs", before, after);
+        sandbox.ok(["build"]);
+        up(&sandbox, &[]).0
+    };
+    let stop = |mut up: Child| {
+        signal("-INT", up.id());
+        assert_eq!(up.wait().unwrap().code(), Some(0));
+    };
+    let first = start_new("404 Not Found", "404 First");
+    let one = unpacked_images(&sandbox);
+    let second = start_new("404 First", "404 Second");
+    let both = unpacked_images(&sandbox);
+    assert!(one.len() == 1 && both.len() == 2 && one.is_subset(&both));
+    stop(first);
+    let third = start_new("404 Second", "404 Third");
+    let later = unpacked_images(&sandbox);
+    assert!(later.len() == 2 && one.is_disjoint(&later), "{later:?}");
+    let kept = both.difference(&one).next().unwrap();
+    assert!(later.contains(kept), "it runs");
+    stop(second);
+    stop(third);
 }
 
 /// What `up` unpacks of an image with these layers, each made of these paths: all files,
@@ -193,7 +271,7 @@ fn unpacked(layers: &[&[&str]]) -> Vec<String> {
     sandbox
         .run(["up"])
         .fails(1, &["the image has no entry point"]);
-    let root = sandbox.path(&format!("target/up/backend/{}", digest.hex()));
+    let root = sandbox.path(&format!("target/up/backend/{}/files", digest.hex()));
     let mut files = Vec::new();
     collect(&root, &root, &mut files);
     files.sort();
@@ -240,7 +318,7 @@ fn a_layer_hides_what_the_ones_below_it_have() {
 fn a_layer_hides_and_replaces_nothing_outside_of_the_image() {
     let outside = tempfile::tempdir().unwrap();
     let victim = outside.path().join("victim");
-    std::fs::write(&victim, "kept").unwrap();
+    fs::write(&victim, "kept").unwrap();
     let link = format!("out -> {}", outside.path().display());
     for upper in [
         "out/.wh.victim",
@@ -258,7 +336,7 @@ fn a_layer_hides_and_replaces_nothing_outside_of_the_image() {
         sandbox
             .run(["up"])
             .fails(1, &["unpacking the layer", &format!("applying {upper}")]);
-        assert_eq!(std::fs::read(&victim).unwrap(), b"kept", "{upper}");
+        assert_eq!(fs::read(&victim).unwrap(), b"kept", "{upper}");
     }
     // The link itself is the image's.
     assert_eq!(unpacked(&[&[&link], &[".wh.out", "file"]]), ["file"]);
@@ -279,6 +357,6 @@ fn a_layer_of_several_gzip_members_is_unpacked_whole() {
     sandbox
         .run(["up"])
         .fails(1, &["the image has no entry point"]);
-    let second = format!("target/up/backend/{}/second", digest.hex());
+    let second = format!("target/up/backend/{}/files/second", digest.hex());
     assert_eq!(sandbox.read(&second), "second");
 }

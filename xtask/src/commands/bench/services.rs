@@ -134,10 +134,5 @@ fn start_on<'a>(
     let image = Up::from_images().unpack(context, service)?;
     let variables = [("HOST", "127.0.0.1"), ("DATABASE_URL", database)];
     let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    start(
-        service,
-        &image,
-        variables.into(),
-        Audience::Command { port },
-    )
+    start(service, image, variables.into(), Audience::Command { port })
 }

@@ -1,7 +1,9 @@
 //! Services as processes of this machine.
 
+use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
@@ -11,11 +13,15 @@ use crate::commands::Report;
 use crate::console;
 use crate::error::{Fault, Kind};
 use crate::image::Unpacked;
-use crate::process::{Background, CommandLine, Lines};
+use crate::process::{self, Background, CommandLine, Lines};
 use crate::workspace::Service;
 
 /// How long a service may take until it listens.
 const START_LIMIT: Duration = Duration::from_secs(60);
+
+/// How long the last lines of a service that has ended are waited for. What it started
+/// itself and left behind may keep its output open for ever.
+const LAST_LINES_LIMIT: Duration = Duration::from_secs(5);
 
 /// Who services are started for.
 #[derive(Debug, Clone, Copy, Default)]
@@ -45,13 +51,49 @@ impl Audience {
     }
 }
 
-/// A service that listens.
+/// A service that listens. Dropping it ends it, and waits for what it says last.
 pub(in crate::commands) struct Started<'a> {
     pub(in crate::commands) service: &'a Service,
     /// When its process was started.
     pub(in crate::commands) spawned: Instant,
     pub(in crate::commands) address: SocketAddr,
     process: Background,
+    output: Output,
+    #[expect(
+        dead_code,
+        reason = "holding it is what keeps the files that the service runs from"
+    )]
+    image: Unpacked,
+}
+
+impl Drop for Started<'_> {
+    fn drop(&mut self) {
+        self.stop();
+        self.output.wait();
+    }
+}
+
+/// The output of a service, for whoever waits for its end.
+#[derive(Clone)]
+struct Output(Arc<Mutex<Receiver<Infallible>>>);
+
+impl Output {
+    /// Lets a thread of its own read the output. It holds the other side of the channel.
+    fn of(read: impl FnOnce() + Send + 'static) -> Self {
+        let (sender, ended) = mpsc::channel();
+        std::thread::spawn(move || {
+            read();
+            drop(sender);
+        });
+        Self(Arc::new(Mutex::new(ended)))
+    }
+
+    /// Waits until all of it is read, within [`LAST_LINES_LIMIT`].
+    fn wait(&self) {
+        let ended = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Either way there is nothing more to wait for.
+        let _ = ended.recv_timeout(LAST_LINES_LIMIT);
+    }
 }
 
 impl Started<'_> {
@@ -79,7 +121,7 @@ impl Started<'_> {
 /// Starts a service and waits until it says where it listens.
 pub(in crate::commands) fn start<'a>(
     service: &'a Service,
-    image: &Unpacked,
+    image: Unpacked,
     variables: Vec<(String, String)>,
     audience: Audience,
 ) -> Result<Started<'a>> {
@@ -102,7 +144,9 @@ pub(in crate::commands) fn start<'a>(
         Background::piped(&line, &image.root, |service| service.full_env(environment))?;
     let (sender, listening) = mpsc::channel();
     let name = service.alias.clone();
-    std::thread::spawn(move || relay(&name, Lines::of(output), sender, audience));
+    let output = Output::of(move || relay(&name, Lines::of(output), sender, audience));
+    let interrupted = output.clone();
+    process::on_interrupt(move || interrupted.wait());
     // Without an address the channel ends with the output.
     let address = listening.recv_timeout(START_LIMIT).map_err(not_listening)?;
     Ok(Started {
@@ -110,6 +154,8 @@ pub(in crate::commands) fn start<'a>(
         spawned,
         address,
         process,
+        output,
+        image,
     })
 }
 

@@ -1,5 +1,6 @@
 //! The files that a build leaves.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -84,15 +85,20 @@ fn find(artifact: &Artifact, build: &Build<'_>) -> Result<Vec<Copy>> {
         );
         return Err(Kind::Failed.because(fault).hint(hint).into());
     }
-    let copies = found.iter().map(|file| {
+    // Without their folders, files may have the same name: the last of them takes it.
+    let mut copies = BTreeMap::new();
+    for file in &found {
         let source = base.join(file);
         check(artifact, file, &source)?;
         let path = Path::new(file);
         let name = path.file_name().filter(|_| artifact.flat);
         let target = Path::new(&artifact.name).join(name.map_or(path, Path::new));
-        Ok(Copy { source, target })
-    });
-    copies.collect()
+        copies.insert(target, source);
+    }
+    let copies = copies.into_iter();
+    Ok(copies
+        .map(|(target, source)| Copy { source, target })
+        .collect())
 }
 
 /// Only files can be copied; to open a pipe would take for ever.

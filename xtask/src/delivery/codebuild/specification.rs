@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use crate::delivery::buildspec::{self, PHASES, VERSION};
+use crate::delivery::buildspec::{self, EXPORTED, ON_FAILURE, OnFailure, PHASES, VERSION};
 use crate::delivery::yaml::{self, Document, Node};
 use crate::error::{Fault, Kind};
 
@@ -74,7 +74,7 @@ impl Buildspec {
         let document = yaml::read_file(path, Kind::Configuration)?;
         let node = &document.root;
         check_version(node)?;
-        check_keys_and_commands(&document, path)?;
+        check(&document, path)?;
         let ignored = not_emulated(node);
         if !ignored.is_empty() && !lenient {
             let fault = format!("not emulated here: {}", ignored.join(", "));
@@ -95,7 +95,7 @@ impl Buildspec {
                 .hint("env: {shell: bash}")
                 .into());
         }
-        let exported = node.items_at(&["env", "exported-variables"]);
+        let exported = node.items_at(&["env", EXPORTED]);
         let phases = PHASES.into_iter().filter_map(|name| {
             let phase = node.at(&["phases", name])?;
             Some(PhaseSpecification::of(name, phase))
@@ -116,10 +116,10 @@ impl Buildspec {
 impl PhaseSpecification {
     /// A failed `build` is followed by `post_build`, a failed phase before it by none.
     fn of(name: &'static str, phase: &Node) -> Self {
-        let stops_build = match phase.text_at(&["on-failure"]) {
-            Some("CONTINUE") => false,
-            Some("ABORT") => true,
-            _ => name != "build",
+        let stops_build = match phase.text_at(&["on-failure"]).and_then(OnFailure::of) {
+            Some(OnFailure::Continue) => false,
+            Some(OnFailure::Abort) => true,
+            Some(OnFailure::Retry) | None => name != "build",
         };
         Self {
             name,
@@ -145,29 +145,32 @@ fn check_version(node: &Node) -> Result<(), Fault> {
     }
 }
 
-/// What ends a build before its first command: keys that stand twice, and commands
-/// that are no text.
-fn check_keys_and_commands(document: &Document, path: &Path) -> Result<(), Fault> {
-    let place = |node: &Node| format!("{}:{}", path.display(), node.line);
+/// Refuses what keeps a build from its first command, and names that the shell would pass over.
+fn check(document: &Document, path: &Path) -> Result<(), Fault> {
+    let root = &document.root;
+    let fault = |node: &Node, what: &str| {
+        Kind::Configuration.because(format!("{}:{}: {what}", path.display(), node.line))
+    };
+    let quoted = |node: &Node| format!("{:?}", node.text().unwrap_or_default());
     if let Some(key) = document.repeated.first() {
-        let fault = format!(
-            "{}: the key {:?} is there twice",
-            place(key),
-            key.text().unwrap_or_default()
-        );
-        return Err(Kind::Configuration
-            .because(fault)
-            .hint("remove one of the two"));
+        let what = format!("the key {} is there twice", quoted(key));
+        return Err(fault(key, &what).hint("remove one of the two"));
     }
-    match buildspec::commands_without_text(&document.root).next() {
-        Some(item) => {
-            let fault = format!("{}: the command is no text", place(item));
-            Err(Kind::Configuration
-                .because(fault)
-                .hint("put it in quotes: with a colon and a space in it, it is a mapping"))
-        }
-        None => Ok(()),
+    if let Some(item) = buildspec::commands_without_text(root).next() {
+        return Err(fault(item, "the command is no text")
+            .hint("put it in quotes: with a colon and a space in it, it is a mapping"));
     }
+    if let Some((key, name)) = buildspec::misnamed(root).next() {
+        let what = format!("env.{key}: {} is no name of a variable", quoted(name));
+        return Err(fault(name, &what)
+            .hint("a name has letters, digits and '_', and does not begin with a digit"));
+    }
+    let mut rules = buildspec::on_failure(root);
+    if let Some((phase, rule, _)) = rules.find(|(_, _, meaning)| meaning.is_none()) {
+        let what = format!("phases.{phase}.on-failure has no meaning: {}", quoted(rule));
+        return Err(fault(rule, &what).hint(format!("it is {ON_FAILURE}")));
+    }
+    Ok(())
 }
 
 /// What a build here would leave out, in words.
@@ -177,13 +180,12 @@ fn not_emulated(node: &Node) -> Vec<String> {
         .iter()
         .flat_map(buildspec::Mapping::not_emulated)
         .collect();
-    for phase in PHASES {
-        let rule = node.text_at(&["phases", phase, "on-failure"]);
-        ignored.extend(
-            rule.filter(|rule| !["ABORT", "CONTINUE"].contains(rule))
-                .map(|rule| format!("phases.{phase}.on-failure: {rule}")),
-        );
-    }
+    let rules = buildspec::on_failure(node);
+    let retries = rules.filter(|(_, _, meaning)| *meaning == Some(OnFailure::Retry));
+    ignored.extend(retries.map(|(phase, rule, _)| {
+        let rule = rule.text().unwrap_or_default();
+        format!("phases.{phase}.on-failure: {rule}")
+    }));
     let reserved = buildspec::reserved_names(node).filter_map(Node::text);
     ignored.extend(
         reserved.map(|name| format!("the variable {name}, a name that CodeBuild keeps for itself")),

@@ -1,13 +1,15 @@
 //! What single commands of a buildspec do wrong.
 
+use super::shell::{Script, Word};
 use super::{Finding, Node};
 
 /// The findings in one command.
 pub(super) fn findings(command: &Node, text: &str, containers: &[String]) -> Vec<Finding> {
+    let script = Script::of(text);
     let rules = [
-        password_argument(command, text),
-        lost_status(command, text),
-        several_lines(command, text),
+        password_argument(command, &script),
+        lost_status(command, &script),
+        several_lines(command, &script),
         unknown_container(command, text, containers),
     ];
     rules.into_iter().flatten().collect()
@@ -22,20 +24,17 @@ pub(super) fn publishes(text: &str) -> bool {
             .any(|command| has_words(text, &["xtask", command]))
 }
 
-/// Whether these words stand next to each other.
+/// Whether these words stand next to each other in a command.
 pub(super) fn has_words(text: &str, words: &[&str]) -> bool {
-    let has = |part: &str| {
-        // A substitution begins with a command as well.
-        let all = part.split(|c: char| c.is_whitespace() || c == '(' || c == '`');
-        let all: Vec<_> = all.filter(|word| !word.is_empty()).collect();
-        all.windows(words.len()).any(|window| window == words)
-    };
-    parts(text).any(has)
+    let commands = Script::of(text).commands;
+    commands.iter().any(|one| behind(one, words).is_some())
 }
 
-/// The single commands of a text for the shell, roughly: quotes are not seen.
-fn parts(text: &str) -> impl Iterator<Item = &str> {
-    text.split(['\n', ';', '&', '|'])
+/// What follows these words, which stand next to each other, in a command.
+fn behind<'a>(command: &'a [Word], words: &[&str]) -> Option<&'a [Word]> {
+    let mut windows = command.windows(words.len());
+    let place = windows.position(|window| window.iter().map(|word| &word.text).eq(words))?;
+    command.get(place + words.len()..)
 }
 
 /// The finding of a command that is no text.
@@ -48,10 +47,10 @@ pub(super) fn no_text(command: &Node) -> Finding {
     )
 }
 
-fn password_argument(command: &Node, text: &str) -> Option<Finding> {
-    let text = text.replace("\\\n", " ");
-    let logins = parts(&text).filter_map(|part| part.split_once("docker login"));
-    let mut words = logins.flat_map(|(_, arguments)| arguments.split_whitespace());
+fn password_argument(command: &Node, script: &Script) -> Option<Finding> {
+    let logins = script.commands.iter();
+    let logins = logins.filter_map(|one| behind(one, &["docker", "login"]));
+    let mut words = logins.flatten().map(|word| word.text.as_str());
     let is_password = |word: &str| {
         word == "-p"
             || word == "--password"
@@ -69,15 +68,15 @@ fn password_argument(command: &Node, text: &str) -> Option<Finding> {
 }
 
 /// `export X=$(…)` has the status of `export`.
-fn lost_status(command: &Node, text: &str) -> Option<Finding> {
-    let exports = |part: &str| {
-        let (word, rest) = part.trim_start().split_once(' ').unwrap_or_default();
-        ["export", "declare", "readonly", "local"].contains(&word)
-            && ["=$(", "=\"$(", "=`", "=\"`"]
+fn lost_status(command: &Node, script: &Script) -> Option<Finding> {
+    let exports = |words: &Vec<Word>| {
+        let first = words.first().map_or("", |word| &word.text);
+        ["export", "declare", "readonly", "local"].contains(&first)
+            && words
                 .iter()
-                .any(|substitution| rest.contains(substitution))
+                .any(|word| word.substitutes && word.text.contains('='))
     };
-    parts(text).any(exports).then(|| {
+    script.commands.iter().any(exports).then(|| {
         Finding::new(
             command,
             "lost-status",
@@ -87,20 +86,8 @@ fn lost_status(command: &Node, text: &str) -> Option<Finding> {
     })
 }
 
-fn several_lines(command: &Node, text: &str) -> Option<Finding> {
-    let commands = text.lines().filter(|line| {
-        let line = line.trim();
-        !line.is_empty() && !line.starts_with('#')
-    });
-    // The lines of a here-document are no commands.
-    let is_continued = ["&& \\", "\\\n", "<<"]
-        .iter()
-        .any(|word| text.contains(word));
-    // An `if` or a loop is one command, however many lines it has.
-    let compound = ["if ", "for ", "while ", "until ", "case "]
-        .iter()
-        .any(|word| text.trim_start().starts_with(word));
-    (commands.count() > 1 && !stops_at_failure(text) && !is_continued && !compound).then(|| {
+fn several_lines(command: &Node, script: &Script) -> Option<Finding> {
+    (script.statements > 1 && !stops_at_failure(script)).then(|| {
         Finding::new(
             command,
             "lost-status",
@@ -111,9 +98,9 @@ fn several_lines(command: &Node, text: &str) -> Option<Finding> {
 }
 
 /// Whether the shell is told to end with the first command that fails.
-fn stops_at_failure(text: &str) -> bool {
-    parts(text).any(|part| {
-        let mut words = part.split_whitespace();
+fn stops_at_failure(script: &Script) -> bool {
+    script.commands.iter().any(|command| {
+        let mut words = command.iter().map(|word| word.text.as_str());
         let is_short = |word: &str| word.starts_with('-') && word.contains('e');
         words.next() == Some("set") && words.any(|word| is_short(word) || word == "errexit")
     })
