@@ -161,6 +161,16 @@ fn faults_of_buildspecs_are_found() {
             "  shell: bash\n  variables: {API_TOKEN: abc}",
             "plain-secret",
         ),
+        (
+            "  shell: bash",
+            "  shell: bash\n  variables: {image-tag: abc}",
+            "variable-name",
+        ),
+        (
+            "    commands:",
+            "    on-failure: STOP\n    commands:",
+            "on-failure",
+        ),
         ("version: 0.2", "version: 0.1", "version"),
         (
             "    commands:",

@@ -2,7 +2,9 @@
 //! reference for CodeBuild").
 
 use super::{Finding, Node, command};
-use crate::delivery::buildspec::{self, VERSION, all_commands, commands, commands_without_text};
+use crate::delivery::buildspec::{
+    self, ON_FAILURE, VERSION, all_commands, commands, commands_without_text,
+};
 use crate::parameters::is_secret_by_name;
 
 /// The findings in a buildspec.
@@ -10,7 +12,9 @@ pub(super) fn findings(buildspec: &Node, containers: &[String]) -> Vec<Finding> 
     let mut findings = unknown_keys(buildspec);
     findings.extend(version(buildspec));
     findings.extend(runtimes(buildspec));
+    findings.extend(on_failure(buildspec));
     findings.extend(reserved_names(buildspec));
+    findings.extend(misnamed(buildspec));
     findings.extend(plain_secrets(buildspec));
     findings.extend(exported_secrets(buildspec));
     findings.extend(unguarded_push(buildspec));
@@ -65,6 +69,20 @@ fn runtimes(buildspec: &Node) -> Option<Finding> {
     ))
 }
 
+fn on_failure(buildspec: &Node) -> Vec<Finding> {
+    let rules = buildspec::on_failure(buildspec).filter(|(_, _, meaning)| meaning.is_none());
+    rules
+        .map(|(phase, rule, _)| {
+            Finding::new(
+                rule,
+                "on-failure",
+                format!("the build ends before its first command: on-failure of {phase} has no such value"),
+                format!("one of {ON_FAILURE} is meant"),
+            )
+        })
+        .collect()
+}
+
 /// The variables of `env` with what they are read from.
 fn variables<'a>(buildspec: &'a Node, kind: &'a str) -> impl Iterator<Item = (&'a Node, &'a Node)> {
     buildspec.entries_at(&["env", kind])
@@ -78,6 +96,19 @@ fn reserved_names(buildspec: &Node) -> Vec<Finding> {
                 "reserved-name",
                 "CodeBuild keeps names that begin with CODEBUILD_ or AWS_ for itself",
                 "choose another name",
+            )
+        })
+        .collect()
+}
+
+fn misnamed(buildspec: &Node) -> Vec<Finding> {
+    buildspec::misnamed(buildspec)
+        .map(|(_, name)| {
+            Finding::new(
+                name,
+                "variable-name",
+                "no command can read the variable: for a shell this is no name of one",
+                "a name has letters, digits and '_', and does not begin with a digit",
             )
         })
         .collect()
