@@ -178,9 +178,12 @@ impl Session {
         let answer = self.client.send(host, request, authorization, || {
             self.requests.fetch_add(1, Ordering::Relaxed);
         });
-        answer.map_err(|failure| match host.host == self.state.host {
-            true => failure,
-            false => failure.at(&host.host),
+        answer.map_err(|failure| {
+            if host.host == self.state.host {
+                failure
+            } else {
+                failure.at(&host.host)
+            }
         })
     }
 
