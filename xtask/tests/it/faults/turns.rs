@@ -139,10 +139,14 @@ fn services_are_taken_in_one_order_whatever_that_of_the_arguments() {
 fn who_only_looks_does_not_wait() {
     let [old, foreign] = [STOCK.old, STOCK.foreign].map(|digest| digest.to_string());
     let mut first = Held::start(&["promote", "backend", "--digest", &foreign]);
-    let look = ["promote", "backend", "--digest", &old, "--dry-run"];
-    first.sandbox.ok(look);
-    let definitions = ["imagedefinitions", "backend", "--environment", "production"];
-    first.sandbox.ok(definitions);
+    for arguments in [
+        &["promote", "backend", "--digest", &old, "--dry-run"] as &[_],
+        &["rollback", "backend", "--to", &old, "--dry-run"],
+        &["imagedefinitions", "backend", "--environment", "production"],
+    ] {
+        let ran = first.sandbox.ok(arguments);
+        assert!(!ran.stderr.contains("waiting for"), "{}", ran.stderr);
+    }
     first.end();
     first.assert_recorded([STOCK.foreign, STOCK.new]);
 }
