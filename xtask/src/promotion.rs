@@ -1,6 +1,6 @@
 //! Promotion: pointing the production tag at the digest that was tested.
 //!
-//! [`look`] asks the registry what is, [`plan`] decides what is to be done, and
+//! [`look`] asks the registry what is, [`plan()`] decides what is to be done, and
 //! [`Plan::apply`] does it. The plans of all services are made before the first
 //! change of any.
 

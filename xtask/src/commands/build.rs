@@ -9,7 +9,7 @@ use crate::{console, parallel};
 
 /// Compile services and make their images
 ///
-/// Each image is an OCI layout in target/images/<service>/. The same commit gives
+/// Each image is an OCI layout in target/images/SERVICE/. The same commit gives
 /// the same digest.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]

@@ -8,7 +8,7 @@ use crate::process::{self, CommandLine};
 
 /// Run what continuous integration runs
 ///
-/// Format, lints, the rules of the architecture, and every test.
+/// Format, lints, documentation, the rules of the architecture, and every test.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Ci {
@@ -37,15 +37,23 @@ impl Ci {
     }
 }
 
-/// The checks, quickest first. Lints take the tool, the services and the program
-/// with the AWS SDK apart, as the tests do: together their features would unify, and
-/// everything compile twice.
+/// The checks, quickest first. Lints and documentation take the tool, the services
+/// and the program with the AWS SDK apart, as the tests do: together their features
+/// would unify, and everything compile twice.
 fn checks(context: &Context) -> Vec<(&'static str, CommandLine)> {
+    let on = |arguments: &[&str], packages: &[&str]| {
+        CommandLine::cargo()
+            .args(arguments)
+            .args(packages.iter().flat_map(|package| ["--package", package]))
+    };
     let clippy = |packages: &[&str]| {
-        let line = CommandLine::cargo()
-            .args(["clippy", "--locked", "--all-targets"])
-            .args(packages.iter().flat_map(|package| ["--package", package]));
-        line.args(["--", "--deny", "warnings"])
+        on(&["clippy", "--locked", "--all-targets"], packages).args(["--", "--deny", "warnings"])
+    };
+    // A link that leads nowhere is found in private items as well.
+    let doc = |packages: &[&str]| {
+        let deny = r#"build.rustdocflags=["--deny","warnings"]"#;
+        let line = ["doc", "--locked", "--no-deps", "--document-private-items"];
+        on(&line, packages).args(["--config", deny])
     };
     vec![
         ("generated files", xtask(&["generate", "--check"])),
@@ -57,6 +65,9 @@ fn checks(context: &Context) -> Vec<(&'static str, CommandLine)> {
         ("lints of the tool", clippy(&["xtask"])),
         ("lints of the services", clippy(&services(context))),
         ("lints of parameter-store", clippy(&PARAMETER_STORE)),
+        ("documentation of the tool", doc(&["xtask"])),
+        ("documentation of the services", doc(&services(context))),
+        ("documentation of parameter-store", doc(&PARAMETER_STORE)),
         (
             "architecture",
             CommandLine::cargo().args(["test", "--locked", "--package", "xtask", "architecture::"]),

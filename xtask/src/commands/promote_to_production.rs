@@ -16,7 +16,7 @@ use crate::workspace::{Environment, Service};
 /// Point the production tags at the tested digests
 ///
 /// Nothing is rebuilt and no layer is moved. The digest is the one of --digest,
-/// else of <PREFIX>_TESTED_DIGEST, else what the staging tag points at. All checks
+/// else of PREFIX_TESTED_DIGEST, else what the staging tag points at. All checks
 /// of all services come before the first change of any. A registry has no
 /// conditional PUT: a move by somebody else between the last look at the tag and
 /// the PUT stays unseen.

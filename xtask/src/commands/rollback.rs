@@ -13,7 +13,7 @@ use crate::workspace::{Environment, Service};
 
 /// Put production's previous image back
 ///
-/// The production tag and <tag>-previous change places, and the records are
+/// The production tag and TAG-previous change places, and the records are
 /// rewritten. No running task changes by that: the command that deploys is named.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]

@@ -12,7 +12,7 @@ use crate::{console, parallel};
 
 /// Push the images that were built and point the staging tags at them
 ///
-/// Points the staging tag and <tag>-<commit, 12 digits> at the image and writes
+/// Points the staging tag and TAG-COMMIT (its first 12 digits) at the image and writes
 /// imageDetail.json.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
