@@ -38,6 +38,11 @@ pub struct BaseUrl {
 }
 
 impl BaseUrl {
+    /// Whether what is there speaks TLS.
+    pub(crate) fn is_https(&self) -> bool {
+        self.scheme == Scheme::HTTPS
+    }
+
     /// The URL of a path and query there.
     pub(crate) fn join(&self, path: &str) -> Result<Uri, axum::http::Error> {
         Uri::builder()

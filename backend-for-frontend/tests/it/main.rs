@@ -13,3 +13,4 @@ mod forms;
 mod pages;
 mod process;
 mod upstream;
+mod with_openssl;

@@ -21,7 +21,7 @@ pub(crate) struct Part {
 }
 
 /// All of them.
-pub(crate) const PARTS: [Part; 8] = [
+pub(crate) const PARTS: [Part; 9] = [
     Part {
         name: "registry",
         filter: "with_registry::",
@@ -60,6 +60,13 @@ pub(crate) const PARTS: [Part; 8] = [
         filter: "postgres::",
         programs: &["initdb", "pg_ctl"],
         packages: &["postgresql"],
+        tools: &[],
+    },
+    Part {
+        name: "openssl",
+        filter: "with_openssl::",
+        programs: &["openssl"],
+        packages: &["openssl"],
         tools: &[],
     },
     Part {

@@ -1,0 +1,96 @@
+//! A backend behind TLS, which `openssl s_server` is.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use serde_json::Value;
+
+/// A process that ends with the test.
+struct Running {
+    child: Child,
+    output: BufReader<ChildStdout>,
+}
+
+impl Running {
+    fn start(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        Self { child, output }
+    }
+
+    /// The first line of which `find` makes something.
+    fn find<T>(&mut self, find: impl Fn(&str) -> Option<T>) -> T {
+        let mut lines = self.output.by_ref().lines().map(Result::unwrap);
+        lines.find_map(|line| find(&line)).unwrap()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A backend behind TLS without users, as files in `folder`. Its certificate is for localhost.
+fn backend_with_certificate(folder: &Path) -> (Running, u16) {
+    let api = folder.join("backend/api/v1");
+    fs::create_dir_all(&api).unwrap();
+    fs::write(api.join("users"), "[]").unwrap();
+    let openssl = |arguments: &str| {
+        let mut command = Command::new("openssl");
+        command
+            .args(arguments.split(' '))
+            .current_dir(folder)
+            .stderr(Stdio::null());
+        command
+    };
+    let request = "req -x509 -newkey rsa:2048 -nodes -keyout key -out certificate -subj /CN=test \
+                   -addext subjectAltName=DNS:localhost -addext basicConstraints=critical,CA:FALSE";
+    assert!(openssl(request).status().unwrap().success());
+    let mut server = Running::start(&mut openssl(
+        "s_server -WWW -accept 127.0.0.1:0 -cert certificate -key key",
+    ));
+    let port = server.find(|line| {
+        let address = line.strip_prefix("ACCEPT ")?;
+        Some(address.rsplit_once(':')?.1.parse().unwrap())
+    });
+    (server, port)
+}
+
+/// The page of users, from the service in front of a backend behind TLS.
+fn users_over_tls(port: u16, authorities: &Path) -> String {
+    let mut bff = Command::new(env!("CARGO_BIN_EXE_backend-for-frontend"));
+    bff.env_clear()
+        .env("HOST", "127.0.0.1")
+        .env("PORT", "0")
+        .env("SERVICE_DNS", format!("https://localhost:{port}"))
+        .env("SSL_CERT_FILE", authorities);
+    let mut bff = Running::start(&mut bff);
+    let address = bff.find(|line| {
+        let line: Value = serde_json::from_str(line).unwrap();
+        Some(line["address"].as_str()?.to_owned())
+    });
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream
+        .write_all(b"GET /backend-for-frontend/getUsers HTTP/1.0\r\nhost: x\r\n\r\n")
+        .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn a_backend_behind_tls_is_called_where_its_certificate_is_trusted() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_backend, port) = backend_with_certificate(folder.path());
+    let page = users_over_tls(port, &folder.path().join("certificate"));
+    assert!(page.starts_with("HTTP/1.0 200"), "{page}");
+
+    fs::write(folder.path().join("none"), "").unwrap();
+    let page = users_over_tls(port, &folder.path().join("none"));
+    assert!(page.starts_with("HTTP/1.0 502"), "{page}");
+}
