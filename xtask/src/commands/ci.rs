@@ -8,7 +8,8 @@ use crate::process::{self, CommandLine};
 
 /// Run what continuous integration runs
 ///
-/// Format, lints, documentation, the rules of the architecture, and every test.
+/// Generated files, format, lints, documentation, fuzz targets, the rules of the
+/// architecture, and every test.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Ci {
@@ -68,6 +69,11 @@ fn checks(context: &Context) -> Vec<(&'static str, CommandLine)> {
         ("documentation of the tool", doc(&["xtask"])),
         ("documentation of the services", doc(&services(context))),
         ("documentation of parameter-store", doc(&PARAMETER_STORE)),
+        // A workspace of its own, which would break unseen where the tool changes.
+        (
+            "fuzz targets",
+            CommandLine::cargo().args(["check", "--locked", "--manifest-path", "fuzz/Cargo.toml"]),
+        ),
         (
             "architecture",
             CommandLine::cargo().args(["test", "--locked", "--package", "xtask", "architecture::"]),
