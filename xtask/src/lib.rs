@@ -1,7 +1,7 @@
 //! The tool behind `cargo xtask`. `ARCHITECTURE.md` is the map.
 //!
-//! It is a library so that tests and fuzz targets reach its parts; its one user is
-//! the binary beside it.
+//! It is a library so that tests and fuzz targets reach its parsers; its one user
+//! is the binary beside it.
 
 pub mod cli;
 pub mod commands;
