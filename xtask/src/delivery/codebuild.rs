@@ -16,7 +16,7 @@ use anyhow::{Context as _, Result};
 use serde::Serialize;
 
 pub use super::buildspec::is_variable;
-use crate::files::FolderLock;
+use crate::files::{FolderLock, TemporaryFolder};
 use crate::process::{self, CommandLine};
 pub use specification::{Buildspec, Source, Variable};
 
@@ -27,7 +27,7 @@ pub struct Build<'a> {
     pub source: &'a Path,
     /// Cargo's target directory, which in CodeBuild is `target` below the sources.
     pub target: &'a Path,
-    /// Where scripts and artifacts go; what an earlier build left there is removed.
+    /// Where artifacts go; what an earlier build left there is removed.
     pub folder: &'a Path,
     /// The variables of the shell; of those with the same name the first counts.
     pub variables: Vec<(String, String)>,
@@ -80,10 +80,12 @@ pub struct Outcome {
 /// # Errors
 /// The shell cannot be started, or what it left cannot be read.
 pub fn run(buildspec: &Buildspec, build: &Build<'_>) -> Result<Outcome> {
-    // Whoever ran another one now would take this one's script away.
+    // Whoever ran another one now would take this one's artifacts away.
     let lock = FolderLock::exclusive(build.folder)?;
     lock.clear(build.folder)?;
-    let script = script::write(buildspec, build.folder)?;
+    // Not below the target directory, which a build may clean.
+    let own = TemporaryFolder::new("codebuild")?;
+    let script = script::write(buildspec, own.path())?;
     let line = CommandLine::new(buildspec.shell.clone())
         .arg(&script.path)
         .without_cargo_variables();

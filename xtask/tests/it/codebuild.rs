@@ -90,8 +90,43 @@ fn a_secret_is_not_exported_by_another_name() {
     assert_eq!(objects[0]["exported"], serde_json::json!({ "A": "1" }));
     assert_eq!(objects[1]["phase"], "exported-variables");
     assert!(!format!("{told:?}{objects:?}").contains("canary"));
-    let exported = sandbox.path("target/codebuild/.script/exported");
-    assert!(!exported.exists());
+}
+
+#[test]
+fn a_build_that_cleans_the_target_directory_comes_to_what_its_commands_do() {
+    for (last, code) in [("'false'", 1), ("touch target/a", 0)] {
+        let sandbox = buildspec(&format!(
+            "env: {{exported-variables: [A]}}\nphases:\n  build: {{commands: [rm -r target, mkdir target, export A=1, {last}]}}\n  post_build: {{commands: ['true']}}\nartifacts: {{files: [target/a], discard-paths: 'yes'}}\n"
+        ));
+        let expected = ran(&[("build", code == 0), ("post_build", true)]);
+        assert_eq!(phases(&sandbox, code), expected);
+        assert!(run(&sandbox).stderr.contains("exported A=1"));
+        let artifact = sandbox.path("target/codebuild/artifacts/a");
+        assert_eq!(artifact.exists(), code == 0);
+    }
+}
+
+#[test]
+fn a_build_that_says_nothing_of_its_phases_is_no_success() {
+    let mut sandbox = buildspec("phases: {build: {commands: ['rm -r temporary/*']}}\n");
+    fs::create_dir(sandbox.path("temporary")).unwrap();
+    sandbox.set("TMPDIR", "temporary");
+    run(&sandbox).fails(1, &["took away what it has written down", "hint: "]);
+}
+
+#[test]
+fn a_build_leaves_nothing_but_its_artifacts() {
+    for (command, signal) in [("export A=1", false), ("kill -TERM $PPID; while :; do :; done", true)] {
+        let mut sandbox = buildspec(&format!(
+            "env: {{exported-variables: [A]}}\nphases: {{build: {{commands: ['{command}']}}}}\n"
+        ));
+        fs::create_dir(sandbox.path("temporary")).unwrap();
+        sandbox.set("TMPDIR", "temporary");
+        let code = if signal { 130 } else { 0 };
+        assert_eq!(run(&sandbox).code, Some(code));
+        let left = fs::read_dir(sandbox.path("temporary")).unwrap();
+        assert_eq!(left.count(), 0);
+    }
 }
 
 #[test]
@@ -375,9 +410,8 @@ fn fails_after_its_phases(sandbox: &Sandbox, words: &[&str]) {
         ran(&[("build", true), ("artifacts", false)])
     );
     let left = fs::read_dir(sandbox.path("target/codebuild")).unwrap();
-    let mut left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
-    left.sort();
-    assert_eq!(left, [".lock", ".script"]);
+    let left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, [".lock"]);
 }
 
 #[test]

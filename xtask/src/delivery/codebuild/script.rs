@@ -13,6 +13,7 @@ use anyhow::{Context as _, Result};
 
 use super::specification::{Buildspec, Command, PhaseSpecification};
 use super::{Failure, Phase, read};
+use crate::error::{Fault, Kind};
 use crate::files;
 
 /// What stands before the steps: `@log` is where the shell writes what happens. Commands
@@ -55,8 +56,6 @@ pub(super) struct Script {
 
 /// Writes the script and its commands to `folder`.
 pub(super) fn write(buildspec: &Buildspec, folder: &Path) -> Result<Script> {
-    // No artifact has this name.
-    let folder = folder.join(".script");
     let mut steps = Vec::new();
     for (phase, specification) in buildspec.phases.iter().enumerate() {
         steps.push(r#"test "$__stopped" = 1 || __begin"#.to_owned());
@@ -71,7 +70,7 @@ pub(super) fn write(buildspec: &Buildspec, folder: &Path) -> Result<Script> {
     }
     let script = Script {
         path: folder.join("build.sh"),
-        folder,
+        folder: folder.to_owned(),
     };
     steps.extend(buildspec.exported.iter().map(|name| script.export(name)));
     files::write_whole(&script.path, script.text(&steps).as_bytes())?;
@@ -132,7 +131,8 @@ impl Script {
         let mut names = buildspec.phases.iter();
         let mut phases: Vec<Phase> = Vec::new();
         let (mut began, mut at, mut over) = (0.0, None, false);
-        for line in read(&self.log()).unwrap_or_default().lines() {
+        let log = read(&self.log()).context(lost())?;
+        for line in log.lines() {
             let words: Vec<_> = line.split(' ').collect();
             let time = seconds(words.first().copied())?;
             match (words.get(1).copied(), phases.last_mut()) {
@@ -156,6 +156,9 @@ impl Script {
             phase.succeeded = false;
             phase.failed = phase.failed.take().or(at);
         }
+        if phases.is_empty() && !buildspec.phases.is_empty() {
+            return Err(lost().into());
+        }
         Ok(phases)
     }
 
@@ -176,6 +179,13 @@ impl Script {
         files::remove_folder(&folder)?;
         values
     }
+}
+
+/// A build that says nothing of its phases is no success.
+fn lost() -> Fault {
+    Kind::Failed
+        .because("the build took away what it has written down of its phases")
+        .hint("let no command remove other programs' files from the folder of temporary files")
 }
 
 fn begun(phase: &PhaseSpecification) -> Phase {
