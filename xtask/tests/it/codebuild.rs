@@ -116,7 +116,10 @@ fn a_build_that_says_nothing_of_its_phases_is_no_success() {
 
 #[test]
 fn a_build_leaves_nothing_but_its_artifacts() {
-    for (command, signal) in [("export A=1", false), ("kill -TERM $PPID; while :; do :; done", true)] {
+    for (command, signal) in [
+        ("export A=1", false),
+        ("kill -TERM $PPID; while :; do :; done", true),
+    ] {
         let mut sandbox = buildspec(&format!(
             "env: {{exported-variables: [A]}}\nphases: {{build: {{commands: ['{command}']}}}}\n"
         ));
@@ -543,6 +546,18 @@ fn what_codebuild_refuses_ends_the_run_before_its_first_command() {
         (
             "env: {exported-variables: [A, 'A; echo started']}\nphases: {build: {commands: [A=1]}}\n",
             "env.exported-variables: \"A; echo started\" is no name of a variable",
+        ),
+        (
+            "phases: {build: {commands: [echo started]}}\nartifacts: {secondary-artifacts: {../../../escaped: {files: [b]}}}\n",
+            "buildspec.yml:3: no secondary artifact can be called \"../../../escaped\"",
+        ),
+        (
+            "phases: {build: {commands: [echo started]}}\nartifacts: {secondary-artifacts: {a-b: {files: [b]}}}\n",
+            "no secondary artifact can be called \"a-b\"",
+        ),
+        (
+            "phases: {build: {commands: [echo started]}}\nartifacts: {files: [a], secondary-artifacts: {artifacts: {files: [b]}}}\n",
+            "the secondary artifact artifacts would lie where the primary one does",
         ),
         (
             "env: {shell: powershell}\nphases: {build: {commands: [echo started]}}\n",

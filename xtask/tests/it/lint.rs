@@ -195,6 +195,11 @@ fn faults_of_buildspecs_are_found() {
             "unknown-key",
         ),
         (
+            "artifacts:",
+            "artifacts:\n  secondary-artifacts: {../more: {files: [a]}}",
+            "artifact-name",
+        ),
+        (
             "      - cargo xtask build backend",
             "      - echo Result: done",
             "no-command",

@@ -23,7 +23,7 @@ pub(super) fn collect(buildspec: &Buildspec, build: &Build<'_>) -> Result<Vec<Pa
     for artifact in &buildspec.artifacts {
         copies.extend(find(artifact, build)?);
     }
-    // No artifact has this name: CodeBuild allows letters, digits and underscores.
+    // No artifact has this name: it would be refused.
     let partial = build.folder.join(".partial");
     let copied = copies
         .iter()

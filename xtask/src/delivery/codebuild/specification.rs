@@ -4,7 +4,9 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use crate::delivery::buildspec::{self, EXPORTED, ON_FAILURE, OnFailure, PHASES, VERSION};
+use crate::delivery::buildspec::{
+    self, EXPORTED, ON_FAILURE, OnFailure, PHASES, SECONDARY, VERSION,
+};
 use crate::delivery::yaml::{self, Document, Node};
 use crate::error::{Fault, Kind};
 
@@ -165,6 +167,16 @@ fn check(document: &Document, path: &Path) -> Result<(), Fault> {
         return Err(fault(name, &what)
             .hint("a name has letters, digits and '_', and does not begin with a digit"));
     }
+    if let Some(name) = buildspec::misnamed_artifacts(root).next() {
+        let what = format!("no secondary artifact can be called {}", quoted(name));
+        return Err(fault(name, &what).hint("a name has letters, digits and '_'"));
+    }
+    let mut names = root.entries_at(&SECONDARY).map(|(name, _)| name);
+    let beside_primary = primary(root).and(names.find(|name| name.text() == Some(PRIMARY)));
+    if let Some(name) = beside_primary {
+        let what = format!("the secondary artifact {PRIMARY} would lie where the primary one does");
+        return Err(fault(name, &what).hint("give it another name"));
+    }
     let mut rules = buildspec::on_failure(root);
     if let Some((phase, rule, _)) = rules.find(|(_, _, meaning)| meaning.is_none()) {
         let what = format!("phases.{phase}.on-failure has no meaning: {}", quoted(rule));
@@ -227,6 +239,14 @@ fn texts(items: &[Node]) -> Vec<String> {
         .collect()
 }
 
+/// The folder of the primary artifact, which has no name of its own.
+const PRIMARY: &str = "artifacts";
+
+fn primary(node: &Node) -> Option<&Node> {
+    node.get("artifacts")
+        .filter(|artifacts| artifacts.get("files").is_some())
+}
+
 /// The primary artifact, then the secondary ones.
 fn artifacts(node: &Node) -> Vec<Artifact> {
     let of = |name: &str, node: &Node| Artifact {
@@ -236,11 +256,8 @@ fn artifacts(node: &Node) -> Vec<Artifact> {
         excluded: texts(node.items_at(&["exclude-paths"])),
         flat: matches!(node.text_at(&["discard-paths"]), Some("yes" | "true")),
     };
-    let primary = node
-        .get("artifacts")
-        .filter(|artifacts| artifacts.get("files").is_some());
-    let secondary = node.entries_at(&["artifacts", "secondary-artifacts"]);
+    let secondary = node.entries_at(&SECONDARY);
     let secondary = secondary.filter_map(|(name, node)| Some(of(name.text()?, node)));
-    let primary = primary.map(|node| of("artifacts", node));
+    let primary = primary(node).map(|node| of(PRIMARY, node));
     primary.into_iter().chain(secondary).collect()
 }

@@ -15,6 +15,7 @@ pub(super) fn findings(buildspec: &Node, containers: &[String]) -> Vec<Finding> 
     findings.extend(on_failure(buildspec));
     findings.extend(reserved_names(buildspec));
     findings.extend(misnamed(buildspec));
+    findings.extend(misnamed_artifacts(buildspec));
     findings.extend(plain_secrets(buildspec));
     findings.extend(exported_secrets(buildspec));
     findings.extend(unguarded_push(buildspec));
@@ -109,6 +110,19 @@ fn misnamed(buildspec: &Node) -> Vec<Finding> {
                 "variable-name",
                 "no command can read the variable: for a shell this is no name of one",
                 "a name has letters, digits and '_', and does not begin with a digit",
+            )
+        })
+        .collect()
+}
+
+fn misnamed_artifacts(buildspec: &Node) -> Vec<Finding> {
+    buildspec::misnamed_artifacts(buildspec)
+        .map(|name| {
+            Finding::new(
+                name,
+                "artifact-name",
+                "the artifact is never uploaded: no project can have one of this name",
+                "a name has letters, digits and '_'",
             )
         })
         .collect()
