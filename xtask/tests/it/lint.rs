@@ -526,13 +526,19 @@ fn hostile_files_end_with_an_error() {
     for level in 1..30 {
         levels += &format!("a{level}: &a{level} [*a{0}, *a{0}, *a{0}]\n", level - 1);
     }
-    let files: [(&str, Vec<u8>, i32, &str); 8] = [
+    let mut chain = "- &a0 x\n".to_owned();
+    for level in 1..=100 {
+        let (open, close) = ("[".repeat(190), "]".repeat(190));
+        chain += &format!("- &a{level} {open}*a{}{close}\n", level - 1);
+    }
+    let files: [(&str, Vec<u8>, i32, &str); 9] = [
         ("binary", vec![0xff, 0, 0xfe, 1], 4, "cannot be read"),
         ("zeros", vec![0; 1000], 1, "is no YAML"),
         ("empty", Vec::new(), 1, "the file is empty"),
         ("large", b"- a\n".repeat(2_500_000), 4, "larger than"),
         ("deep", b"- ".repeat(10_000), 1, "more than 200 lists"),
         ("deeper", b"[".repeat(100_000), 1, "is no YAML"),
+        ("chain", chain.into_bytes(), 1, "at line 3, more than 200"),
         ("bomb", levels.into_bytes(), 1, "more than 1000000 values"),
         ("tabs", b"phases:\n\tbuild: {}\n".to_vec(), 1, "is no YAML"),
     ];
@@ -546,6 +552,22 @@ fn hostile_files_end_with_an_error() {
     sandbox
         .run(["lint", "backend"])
         .fails(4, &["backend cannot be read", "no regular file"]);
+}
+
+#[test]
+fn an_anchor_takes_no_memory_of_its_own() {
+    let sandbox = Sandbox::new();
+    let anchors = (0..190).map(|anchor| format!("&a{anchor} ["));
+    let text = format!(
+        "phases: {{}}\nversion: 0.2\nanchors: {}{}{}\n",
+        anchors.collect::<String>(),
+        "a,".repeat(50_000),
+        "]".repeat(190)
+    );
+    sandbox.write("anchors.yml", text);
+    let ran = sandbox.run_after("ulimit -v 500000", &["lint", "anchors.yml"]);
+    ran.fails(1, &["1 finding"]);
+    assert!(ran.stdout.contains("unknown-key"), "{}", ran.stdout);
 }
 
 #[test]
