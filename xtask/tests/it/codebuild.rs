@@ -76,6 +76,9 @@ fn a_secret_is_not_exported() {
     ran.fails(3, &["exports PASS, a secret"]);
     assert!(!format!("{ran:?}").contains("canary"));
     assert_eq!(ran.stdout, "");
+    sandbox.edit("buildspec.yml", "parameter-store", "secrets-manager");
+    let ran = sandbox.run(["codebuild", "run", "buildspec.yml", "--lenient"]);
+    ran.fails(3, &["exports PASS, a secret"]);
 }
 
 #[test]
@@ -90,6 +93,39 @@ fn a_secret_is_not_exported_by_another_name() {
     assert_eq!(objects[0]["exported"], serde_json::json!({ "A": "1" }));
     assert_eq!(objects[1]["phase"], "exported-variables");
     assert!(!format!("{told:?}{objects:?}").contains("canary"));
+}
+
+#[test]
+fn commands_see_the_secrets_that_the_buildspec_names_and_no_other() {
+    let command = "printenv DOCKER_PASSWORD || echo none; printenv AWS_SESSION_TOKEN";
+    let env =
+        |env: &str| format!("env: {{{env}}}\nphases: {{build: {{commands: ['{command}']}}}}\n");
+    let none: &[&str] = &[];
+    for (variables, arguments, expected) in [
+        ("", none, "none"),
+        ("variables: {A: a}", none, "none"),
+        ("parameter-store: {PASS: DOCKER_PASSWORD}", none, "none"),
+        (
+            "parameter-store: {DOCKER_PASSWORD: DOCKER_PASSWORD}",
+            none,
+            "of-the-caller",
+        ),
+        ("variables: {DOCKER_PASSWORD: literal}", none, "literal"),
+        ("", &["--env", "DOCKER_PASSWORD=given"], "given"),
+        (
+            "secrets-manager: {DOCKER_PASSWORD: 'registry:password'}",
+            &["--lenient"],
+            "of-the-caller",
+        ),
+    ] {
+        let mut sandbox = buildspec(&env(variables));
+        sandbox.set("DOCKER_PASSWORD", "of-the-caller");
+        // What signs in to AWS is not the delivery's.
+        sandbox.set("AWS_SESSION_TOKEN", "of-aws");
+        let run = ["codebuild", "run", "buildspec.yml"].iter();
+        let ran = sandbox.ok(run.chain(arguments));
+        assert_eq!(ran.stdout, format!("{expected}\nof-aws\n"), "{variables}");
+    }
 }
 
 #[test]

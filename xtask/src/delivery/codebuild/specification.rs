@@ -38,6 +38,8 @@ pub enum Source {
     Value(String),
     /// The parameter of this name.
     Parameter(String),
+    /// AWS Secrets Manager, which is not asked from here.
+    SecretsManager,
 }
 
 #[derive(Debug)]
@@ -218,6 +220,7 @@ fn variables(node: &Node) -> Vec<Variable> {
     let values = of("variables", Source::Value);
     values
         .chain(of("parameter-store", Source::Parameter))
+        .chain(of("secrets-manager", |_| Source::SecretsManager))
         .collect()
 }
 
