@@ -253,6 +253,10 @@ fn commands_are_read_as_a_shell_does() {
         ("echo \"$(docker login -p x)\"", "password-argument"),
         ("docker 'login' -p'x'", "password-argument"),
         (
+            "sudo docker --config /tmp login --password x",
+            "password-argument",
+        ),
+        (
             "bash -euc 'cd deep; docker login -p x'",
             "password-argument",
         ),
@@ -286,6 +290,8 @@ fn commands_are_read_as_a_shell_does() {
             "printf %s \"one\n'two'\nthree\"",
             "echo 'docker login -p x' \"; docker login -p x\"",
             "echo ${X:-a; b\n} $((1<<2))",
+            "echo then docker login -p x",
+            "docker run -p 80:80 app login",
         ]),
     );
     assert!(sandbox.json(0, &["lint", "buildspec.yml"]).is_empty());
@@ -302,6 +308,13 @@ fn a_push_is_found_wherever_it_stands_in_post_build() {
         "DIGEST=\"$(cargo xtask staging-tag backend)\"",
         "if true; then docker push x; fi",
         "sh -c \"cd deep && docker push x\"",
+        "/bin/sh -c 'docker push x'",
+        "cargo xtask --parameters env staging-tag backend",
+        "cargo xtask -v --format=json --timeout 5 push backend",
+        "cargo run --package xtask -- promote backend",
+        "env X=Y /usr/bin/docker --config deep -D push x",
+        "time sudo docker image push x",
+        "docker buildx build --push --tag x .",
     ] {
         let text = with_commands(&[push]).replace("  build:", "  post_build:");
         sandbox.write("buildspec.yml", text);
@@ -310,6 +323,50 @@ fn a_push_is_found_wherever_it_stands_in_post_build() {
             ["unguarded-push"],
             "{push}"
         );
+    }
+}
+
+#[test]
+fn what_only_tells_of_a_push_is_none() {
+    let sandbox = Sandbox::new();
+    let text = with_commands(&[
+        "echo docker push x",
+        "printf '%s\\n' docker push x",
+        "docker run x push",
+        "docker images",
+        "cargo xtask build push",
+    ]);
+    sandbox.write("buildspec.yml", text.replace("  build:", "  post_build:"));
+    assert!(sandbox.json(0, &["lint", "buildspec.yml"]).is_empty());
+}
+
+#[test]
+fn a_pull_by_tag_is_found_however_docker_is_started() {
+    let sandbox = Sandbox::new();
+    for (pull, codes_of_it) in [
+        ("docker pull app:staging", &["mutable-tag"][..]),
+        ("sudo docker pull app:staging", &["mutable-tag"]),
+        (
+            "cd deep && /usr/bin/docker pull app:staging",
+            &["mutable-tag"],
+        ),
+        (
+            "docker --config deep image pull app:staging",
+            &["mutable-tag"],
+        ),
+        (
+            "docker pull app:staging # not app@$DIGEST",
+            &["mutable-tag"],
+        ),
+        ("sudo docker pull app@$DIGEST", &[]),
+        ("docker pull --quiet \"app@$(cat digest)\"", &[]),
+        ("docker pull app:staging && docker compose build", &[]),
+    ] {
+        sandbox.write("buildspec.yml", with_commands(&[pull, "docker push app"]));
+        let code = i32::from(!codes_of_it.is_empty());
+        let found = sandbox.json(code, &["lint", "buildspec.yml"]);
+        let found: Vec<_> = found.iter().map(|finding| &finding["code"]).collect();
+        assert_eq!(found, codes_of_it, "{pull}");
     }
 }
 

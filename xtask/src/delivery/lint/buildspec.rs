@@ -1,6 +1,7 @@
 //! The rules of buildspecs (AWS CodeBuild User Guide, "Build specification
 //! reference for CodeBuild").
 
+use super::shell::Script;
 use super::{Finding, Node, command};
 use crate::delivery::buildspec::{
     self, ON_FAILURE, VERSION, all_commands, commands, commands_without_text,
@@ -184,7 +185,8 @@ fn unguarded_push(buildspec: &Node) -> Option<Finding> {
         let text = command.text().unwrap_or_default();
         !text.contains("CODEBUILD_BUILD_SUCCEEDING")
     });
-    let push = unguarded.find(|command| command.text().is_some_and(command::publishes))?;
+    let publishes = |text: &str| command::publishes(&Script::of(text));
+    let push = unguarded.find(|command| command.text().is_some_and(publishes))?;
     Some(Finding::new(
         push,
         "unguarded-push",
@@ -195,16 +197,15 @@ fn unguarded_push(buildspec: &Node) -> Option<Finding> {
 
 /// An image that was not built here is pulled by a tag and pushed under another one.
 fn promoted_tag(buildspec: &Node) -> Option<Finding> {
-    let has = |words: &[&str]| {
-        all_commands(buildspec)
-            .filter_map(Node::text)
-            .any(|text| command::has_words(text, words))
+    let find = |judge: fn(&Script) -> bool| {
+        let mut commands = all_commands(buildspec);
+        commands.find(|node| node.text().is_some_and(|text| judge(&Script::of(text))))
     };
-    if has(&["docker", "build"]) || has(&["docker", "buildx"]) || !has(&["docker", "push"]) {
+    if find(command::builds).is_some() {
         return None;
     }
-    let by_tag = |text: &str| text.trim_start().starts_with("docker pull ") && !text.contains('@');
-    let pull = all_commands(buildspec).find(|node| node.text().is_some_and(by_tag))?;
+    find(command::pushes)?;
+    let pull = find(command::pulls_by_tag)?;
     Some(Finding::new(
         pull,
         "mutable-tag",
