@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::{Context, Entry, Format, Report};
 use crate::delivery::codebuild::{
-    self, Build, Buildspec, Outcome, Phase, Source, Variable, is_variable,
+    self, Build, Buildspec, EXPORTED, Outcome, Phase, Source, Variable, is_variable,
 };
 use crate::error::{Fault, Kind};
 use crate::parameters::{Origin, Value};
@@ -262,7 +262,7 @@ fn report(outcome: Outcome, withheld: Option<Fault>, buildspec: &Path) -> Report
     let phases = outcome.phases.iter().enumerate().map(entry);
     let after = |part, error| Entry::failed(&json!({ "phase": part, "succeeded": false }), error);
     let failed = failed.map(|error| after("artifacts", error));
-    let withheld = withheld.map(|fault| after("exported-variables", fault.into()));
+    let withheld = withheld.map(|fault| after(EXPORTED, fault.into()));
     Report::new(phases.chain(failed).chain(withheld).collect())
 }
 

@@ -13,7 +13,7 @@ pub(super) const PHASES: [&str; 4] = ["install", "pre_build", "build", "post_bui
 const VARIABLES: [&str; 3] = ["variables", "parameter-store", "secrets-manager"];
 
 /// The list in `env` of the variables that later actions are told.
-pub(super) const EXPORTED: &str = "exported-variables";
+pub const EXPORTED: &str = "exported-variables";
 
 /// What a phase may say of its failure, in words.
 pub(super) const ON_FAILURE: &str =
@@ -106,8 +106,10 @@ const ARTIFACT: [Key; 7] = [
     in_aws("enable-symlinks"),
     in_aws("s3-prefix"),
 ];
+/// Where the artifacts stand that a build has besides its primary one, by their names.
+pub(super) const SECONDARY: [&str; 2] = ["artifacts", "secondary-artifacts"];
 /// The primary artifact alone has others below it.
-const OF_PRIMARY: Key = emulated("secondary-artifacts");
+const OF_PRIMARY: Key = emulated(SECONDARY[1]);
 const CACHE: [Key; 3] = [
     emulated("key"),
     emulated("fallback-keys"),
@@ -222,9 +224,6 @@ fn is_identifier(name: &str) -> bool {
     let belongs = |c: char| c.is_ascii_alphanumeric() || c == '_';
     !name.is_empty() && name.chars().all(belongs)
 }
-
-/// Where the artifacts stand that a build has besides its primary one, by their names.
-pub(super) const SECONDARY: [&str; 2] = ["artifacts", "secondary-artifacts"];
 
 /// What stands for the identifier of a secondary artifact and is none.
 pub(super) fn misnamed_artifacts(buildspec: &Node) -> impl Iterator<Item = &Node> {

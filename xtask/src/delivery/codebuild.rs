@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
-pub use super::buildspec::is_variable;
+pub use super::buildspec::{EXPORTED, is_variable};
 use crate::files::{FolderLock, TemporaryFolder};
 use crate::process::{self, CommandLine};
 pub use specification::{Buildspec, Source, Variable};

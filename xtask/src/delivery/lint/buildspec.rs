@@ -4,7 +4,7 @@
 use super::shell::Script;
 use super::{Finding, Node, command};
 use crate::delivery::buildspec::{
-    self, ON_FAILURE, VERSION, all_commands, commands, commands_without_text,
+    self, EXPORTED, ON_FAILURE, VERSION, all_commands, commands, commands_without_text,
 };
 use crate::parameters::is_secret_by_name;
 
@@ -145,7 +145,7 @@ fn plain_secrets(buildspec: &Node) -> Vec<Finding> {
 }
 
 fn exported_secrets(buildspec: &Node) -> Vec<Finding> {
-    let exported = buildspec.items_at(&["env", "exported-variables"]);
+    let exported = buildspec.items_at(&["env", EXPORTED]);
     let secret = exported.iter().filter(|name| {
         name.text()
             .is_some_and(|name| holds_secret(buildspec, name))
