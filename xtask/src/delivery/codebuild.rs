@@ -3,6 +3,7 @@
 //! for CodeBuild" and "View build phase transitions").
 
 mod artifacts;
+mod expansion;
 mod pattern;
 mod script;
 mod specification;
@@ -103,16 +104,21 @@ pub fn run(buildspec: &Buildspec, build: &Build<'_>) -> Result<Outcome> {
     let signal = ended.status.signal().map(|signal| 128 + signal);
     let status = ended.status.code().or(signal).unwrap_or(1);
     let phases = script.phases(buildspec, status)?;
+    let values = script.values()?;
     let succeeded = phases.iter().all(|phase| phase.succeeded);
     // Also a failed build leaves its artifacts, if it came to `build` at all.
     let came_to_build = phases.iter().any(|phase| phase.phase == "build");
     let collected = if came_to_build || succeeded {
-        artifacts::collect(buildspec, build)
+        artifacts::collect(buildspec, build, &values)
     } else {
         Ok(Vec::new())
     };
+    let is_exported = |name: &String| buildspec.exported.contains(name);
     Ok(Outcome {
-        exported: script.exported()?,
+        exported: values
+            .into_iter()
+            .filter(|(name, _)| is_exported(name))
+            .collect(),
         artifacts: if succeeded {
             collected
         } else {

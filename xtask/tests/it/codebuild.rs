@@ -429,6 +429,44 @@ fn artifacts_of_cargo_are_found_where_its_target_directory_is() {
 }
 
 #[test]
+fn variables_say_where_artifacts_are() {
+    let mut sandbox = buildspec(
+        "env: {variables: {OUT: out, UNUSED: $NAME}, exported-variables: [VERSION]}\nphases:\n  build:\n    commands: [mkdir -p out elsewhere/a, touch out/a-1.txt out/b-1.txt out/a-2.txt elsewhere/a/b, export NAME=a VERSION=1]\nartifacts:\n  base-directory: $OUT\n  files: ['*-${VERSION}.txt']\n  exclude-paths: [b-*]\n  secondary-artifacts:\n    absolute: {base-directory: $CODEBUILD_SRC_DIR/out, files: ['$NAME-*.txt']}\n    cargo: {base-directory: '${CODEBUILD_SRC_DIR}/target/$NAME', files: [b]}\n",
+    );
+    let elsewhere = sandbox.path("elsewhere").display().to_string();
+    sandbox.set("CARGO_TARGET_DIR", elsewhere);
+    let object = sandbox.one(0, &["codebuild", "run", "buildspec.yml"]);
+    let expected = [
+        "artifacts/a-1.txt",
+        "absolute/a-1.txt",
+        "absolute/a-2.txt",
+        "cargo/b",
+    ];
+    let expected = expected.map(|file| sandbox.path("elsewhere/codebuild").join(file));
+    assert_eq!(object["artifacts"], serde_json::json!(expected));
+    assert_eq!(object["exported"], serde_json::json!({ "VERSION": "1" }));
+}
+
+#[test]
+fn artifacts_may_be_in_all_folders_whose_names_fit() {
+    let files = "my-build1/one.txt my-build2/two.txt my-build2/deep/three.txt other/four.txt";
+    let sandbox = buildspec(&format!(
+        "phases: {{build: {{commands: [mkdir -p my-build1 my-build2/deep other, touch {files} my-build3]}}}}\nartifacts:\n  base-directory: 'my-build*'\n  files: ['**/*']\n  secondary-artifacts:\n    flat: {{base-directory: './my-build?', files: ['**/*'], discard-paths: 'yes'}}\n"
+    ));
+    let object = sandbox.one(0, &["codebuild", "run", "buildspec.yml"]);
+    let expected = [
+        "artifacts/deep/three.txt",
+        "artifacts/one.txt",
+        "artifacts/two.txt",
+        "flat/one.txt",
+        "flat/three.txt",
+        "flat/two.txt",
+    ];
+    let expected = expected.map(|file| sandbox.path("target/codebuild").join(file));
+    assert_eq!(object["artifacts"], serde_json::json!(expected));
+}
+
+#[test]
 fn artifacts_of_one_name_are_told_once() {
     let sandbox = buildspec(
         "phases:\n  build: {commands: [mkdir -p a b, echo a > a/file, echo b > b/file]}\nartifacts: {files: ['?/file'], discard-paths: 'yes'}\n",

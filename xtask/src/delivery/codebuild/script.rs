@@ -5,13 +5,13 @@
 //! that ends the shell with `exit` fails its phase, whatever its status, and the next
 //! step goes on. A shell that dies never says that it is over.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
-use super::specification::{Buildspec, Command, PhaseSpecification};
+use super::specification::{Artifact, Buildspec, Command, PhaseSpecification};
 use super::{Failure, Phase, read};
 use crate::error::{Fault, Kind};
 use crate::files;
@@ -72,7 +72,9 @@ pub(super) fn write(buildspec: &Buildspec, folder: &Path) -> Result<Script> {
         path: folder.join("build.sh"),
         folder: folder.to_owned(),
     };
-    steps.extend(buildspec.exported.iter().map(|name| script.export(name)));
+    let mut names: BTreeSet<_> = buildspec.exported.iter().cloned().collect();
+    names.extend(buildspec.artifacts.iter().flat_map(Artifact::variables));
+    steps.extend(names.iter().map(|name| script.keep(name)));
     files::write_whole(&script.path, script.text(&steps).as_bytes())?;
     Ok(script)
 }
@@ -115,9 +117,9 @@ impl Script {
         format!("{begin}{loops}\ntrap - EXIT\n__log over\n")
     }
 
-    fn export(&self, name: &str) -> String {
-        let path = quoted(&self.folder.join("exported").join(name));
-        let folder = quoted(&self.folder.join("exported"));
+    fn keep(&self, name: &str) -> String {
+        let path = quoted(&self.folder.join("values").join(name));
+        let folder = quoted(&self.folder.join("values"));
         format!("mkdir -p {folder}; printenv {name} > {path} || rm -f {path}")
     }
 
@@ -162,10 +164,9 @@ impl Script {
         Ok(phases)
     }
 
-    /// The exported variables that have a value. Their files are gone then: a command may
-    /// have put a secret there.
-    pub(super) fn exported(&self) -> Result<BTreeMap<String, String>> {
-        let folder = self.folder.join("exported");
+    /// The variables that have a value, of those that are exported or say where artifacts are.
+    pub(super) fn values(&self) -> Result<BTreeMap<String, String>> {
+        let folder = self.folder.join("values");
         let Ok(entries) = std::fs::read_dir(&folder) else {
             return Ok(BTreeMap::new());
         };
@@ -175,9 +176,7 @@ impl Script {
             let name = entry.file_name().to_string_lossy().into_owned();
             Ok((name, value.strip_suffix('\n').unwrap_or(&value).to_owned()))
         });
-        let values = values.collect();
-        files::remove_folder(&folder)?;
-        values
+        values.collect()
     }
 }
 

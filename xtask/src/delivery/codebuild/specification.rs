@@ -1,9 +1,11 @@
 //! A buildspec as far as it is emulated here.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::Result;
 
+use super::expansion::expand;
 use crate::delivery::buildspec::{
     self, EXPORTED, ON_FAILURE, OnFailure, PHASES, SECONDARY, VERSION,
 };
@@ -65,6 +67,31 @@ pub(super) struct Artifact {
     pub(super) files: Vec<String>,
     pub(super) excluded: Vec<String>,
     pub(super) flat: bool,
+}
+
+impl Artifact {
+    /// The names of the variables that say where its files are.
+    pub(super) fn variables(&self) -> BTreeSet<String> {
+        let mut names = BTreeSet::new();
+        // What is expanded matters to nobody.
+        let _ = self.expanded(|name| {
+            names.insert(name.to_owned());
+            None
+        });
+        names
+    }
+
+    /// The artifact with the values of these variables.
+    pub(super) fn expanded(&self, mut value: impl FnMut(&str) -> Option<String>) -> Self {
+        let mut expand = |text: &String| expand(text, &mut value);
+        Self {
+            name: self.name.clone(),
+            base: expand(&self.base),
+            files: self.files.iter().map(&mut expand).collect(),
+            excluded: self.excluded.iter().map(&mut expand).collect(),
+            flat: self.flat,
+        }
+    }
 }
 
 impl Buildspec {
