@@ -503,6 +503,16 @@ fn an_artifact_without_a_file_fails() {
             "hint: a.json is looked for in",
         ],
     );
+    for (base, hint) in [
+        ("out*", "base-directory: out* fits no folder"),
+        ("$UNSET", "a is looked for in"),
+        ("$UNSET", "/$UNSET\n"),
+    ] {
+        let sandbox = buildspec(&format!(
+            "phases: {{build: {{commands: [touch a]}}}}\nartifacts: {{base-directory: {base}, files: [a]}}\n"
+        ));
+        fails_after_its_phases(&sandbox, &["no file fits the artifact artifacts", hint]);
+    }
 }
 
 #[test]

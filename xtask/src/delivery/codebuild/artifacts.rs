@@ -82,8 +82,9 @@ fn find(artifact: &Artifact, build: &Build<'_>) -> Result<Vec<Copy>> {
     // Files of several folders, or without theirs, may have the same name: the last of
     // them takes it.
     let mut copies = BTreeMap::new();
-    for base in bases(artifact, build)? {
-        for file in matching(artifact, &base)? {
+    let bases = bases(artifact, build)?;
+    for base in &bases {
+        for file in matching(artifact, base)? {
             let source = base.join(&file);
             check(artifact, &file, &source)?;
             let path = Path::new(&file);
@@ -94,11 +95,16 @@ fn find(artifact: &Artifact, build: &Build<'_>) -> Result<Vec<Copy>> {
     }
     if copies.is_empty() {
         let fault = format!("no file fits the artifact {}", artifact.name);
-        let hint = format!(
-            "{} is looked for in {}",
-            artifact.files.join(", "),
-            build.source.join(&artifact.base).display()
-        );
+        let bases: Vec<_> = bases
+            .iter()
+            .map(|base| base.display().to_string())
+            .collect();
+        let hint = if bases.is_empty() {
+            format!("base-directory: {} fits no folder", artifact.base)
+        } else {
+            let files = artifact.files.join(", ");
+            format!("{files} is looked for in {}", bases.join(", "))
+        };
         return Err(Kind::Failed.because(fault).hint(hint).into());
     }
     let copies = copies.into_iter();
