@@ -50,7 +50,7 @@ fn one_shell_runs_all_commands() {
 
 #[test]
 fn the_first_failing_command_ends_its_phase_and_is_named() {
-    for shell in ["bash", "sh"] {
+    for shell in ["bash", "sh", "/bin/sh"] {
         let sandbox = buildspec(&format!(
             "env: {{shell: {shell}}}\nphases:\n  build:\n    commands:\n      - echo one\n      - sh -c 'exit 7'\n      - echo two\n    finally: [echo finally]\n  post_build:\n    commands: [echo succeeding $CODEBUILD_BUILD_SUCCEEDING]\n"
         ));

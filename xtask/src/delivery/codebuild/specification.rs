@@ -119,7 +119,7 @@ impl Buildspec {
 
     fn of(node: &Node) -> Result<Self> {
         let shell = node.text_at(&["env", "shell"]).unwrap_or("sh");
-        if !["bash", "sh"].contains(&shell) {
+        if !["bash", "sh", "/bin/sh"].contains(&shell) {
             let fault = format!("the shell {shell:?} is neither bash nor sh");
             return Err(Kind::Configuration
                 .because(fault)
