@@ -170,7 +170,7 @@ fn fetched(
         }
         let value = match source {
             Source::Value(_) => None,
-            Source::Parameter(parameter) => parameter_value(context, parameter)?,
+            Source::Parameter(parameter) => parameter_value(context, name, parameter)?,
             Source::SecretsManager => env::var(name)
                 .ok()
                 .map(|text| Value::new(text, Origin::Environment, true)),
@@ -201,9 +201,9 @@ fn withhold_secrets(outcome: &mut Outcome, fetched: &[(String, Value)]) -> Optio
     })
 }
 
-/// A parameter's value. One that is known to have none on this machine stays
+/// The value of the parameter that a variable is read from. One that is known to have none on this machine stays
 /// unset; any other that is missing fails the build before its first command.
-fn parameter_value(context: &Context, name: &str) -> Result<Option<Value>> {
+fn parameter_value(context: &Context, variable: &str, name: &str) -> Result<Option<Value>> {
     let known = context.parameters.catalogue().entry(name);
     match context.parameters.find(name)? {
         Some(value) => Ok(Some(value)),
@@ -213,6 +213,11 @@ fn parameter_value(context: &Context, name: &str) -> Result<Option<Value>> {
             ));
             Ok(None)
         }
+        // A path such as `/app/key`, which nobody can export.
+        None if !is_variable(name) => Err(Kind::Configuration
+            .because(format!("the parameter {name} is missing"))
+            .hint(format!("`--env {variable}=…` gives the variable its value"))
+            .into()),
         None => context.parameters.require(name).map(Some),
     }
 }

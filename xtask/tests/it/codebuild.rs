@@ -348,6 +348,10 @@ fn a_missing_parameter_fails_the_build_before_its_first_command() {
     let ran = run(&sandbox);
     ran.fails(4, &["the parameter NOWHERE is missing"]);
     assert_eq!(ran.stdout, "");
+    sandbox.edit("buildspec.yml", "NOWHERE", "/app/nowhere");
+    let words = ["the parameter /app/nowhere is missing", "hint: `--env A=…`"];
+    run(&sandbox).fails(4, &words);
+    sandbox.ok(["codebuild", "run", "buildspec.yml", "--env", "A=1"]);
 }
 
 #[test]
