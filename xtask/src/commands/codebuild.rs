@@ -201,8 +201,9 @@ fn withhold_secrets(outcome: &mut Outcome, fetched: &[(String, Value)]) -> Optio
     })
 }
 
-/// The value of the parameter that a variable is read from. One that is known to have none on this machine stays
-/// unset; any other that is missing fails the build before its first command.
+/// The value of the parameter that a variable is read from. One that is known to have
+/// none on this machine stays unset; any other that is missing fails the build before
+/// its first command.
 fn parameter_value(context: &Context, variable: &str, name: &str) -> Result<Option<Value>> {
     let known = context.parameters.catalogue().entry(name);
     match context.parameters.find(name)? {
