@@ -14,6 +14,6 @@ mod yaml;
 
 pub use definitions::image_definitions;
 pub use generate::{Generated, generate};
-pub use lint::{Finding, lint};
+pub use lint::{Finding, is_yaml, lint};
 pub use onboard::{Onboarded, onboard};
 pub use records::{Intention, PromotionRecord, Records};

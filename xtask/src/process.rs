@@ -118,7 +118,7 @@ pub fn succeed(
 }
 
 /// Runs a command whose outputs are the user's, and whose status is no error but
-/// left for others to judge. It sees the secrets that it is given.
+/// left for others to judge. Of the secrets it sees those that `prepare` gives it.
 ///
 /// # Errors
 /// Where it cannot be started.
@@ -128,7 +128,7 @@ pub fn watch(
     prepare: impl FnOnce(Expression) -> Expression,
 ) -> Result<Output> {
     console::detail(format_args!("$ {line}"));
-    wait(line, &prepare(line.expression_with_secrets(directory)))
+    wait(line, &line.expression_with(directory, prepare))
 }
 
 /// Runs a command and gives its standard output; standard error is the user's.

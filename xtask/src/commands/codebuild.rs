@@ -8,10 +8,10 @@ use serde_json::json;
 
 use super::{Context, Entry, Format, Report};
 use crate::delivery::codebuild::{
-    self, Build, Buildspec, Outcome, Phase, Source, Variable, is_variable,
+    self, Build, Buildspec, EXPORTED, Outcome, Phase, Source, Variable, is_variable,
 };
 use crate::error::{Fault, Kind};
-use crate::parameters::Value;
+use crate::parameters::{Origin, Value};
 use crate::workspace;
 use crate::{console, process};
 
@@ -27,7 +27,8 @@ enum Action {
     /// Run a buildspec with CodeBuild's semantics
     ///
     /// One shell for all commands; artifacts go to target/codebuild/. Commands print
-    /// where they always do.
+    /// where they always do, and see no secret of the delivery but those that the
+    /// buildspec names.
     Run {
         /// The buildspec
         #[arg(value_name = "BUILDSPEC")]
@@ -35,7 +36,7 @@ enum Action {
         /// A variable that takes precedence over the buildspec; may be given several times
         #[arg(long, value_name = "NAME=VALUE", value_parser = assignment)]
         env: Vec<(String, String)>,
-        /// Leave out what is not emulated
+        /// Leave out what is not emulated; what Secrets Manager has may then come from the environment
         #[arg(long)]
         lenient: bool,
     },
@@ -60,7 +61,7 @@ impl CodeBuild {
             console::warn(format_args!("{key} is not emulated and left out"));
         }
         refuse_exported_secrets(context, &specification)?;
-        let fetched = of_parameter_store(context, &specification, &env)?;
+        let fetched = fetched(context, &specification, &env)?;
         let exposed = |(name, value): &(String, Value)| (name.clone(), value.expose().to_owned());
         let mut variables = env;
         variables.extend(of_codebuild(context, &buildspec));
@@ -125,19 +126,16 @@ const WITHOUT_SECRETS: &str =
 
 /// What is exported is shown here, in the console, and to every later action.
 fn refuse_exported_secrets(context: &Context, buildspec: &Buildspec) -> Result<(), Fault> {
-    let is_secret = |name: &&String| context.parameters.catalogue().is_secret(name);
-    let parameter = |variable: &Variable| match &variable.source {
-        Source::Parameter(parameter) => parameter.clone(),
-        Source::Value(_) => variable.name.clone(),
+    let is_secret = |name: &str| context.parameters.catalogue().is_secret(name);
+    let holds_secret = |variable: &Variable| match &variable.source {
+        Source::Value(_) => false,
+        Source::Parameter(parameter) => is_secret(parameter),
+        Source::SecretsManager => true,
     };
     let exported = buildspec.exported.iter().find(|exported| {
         let mut variables = buildspec.variables.iter();
         let variable = variables.find(|variable| variable.name == **exported);
-        is_secret(exported)
-            || variable
-                .map(parameter)
-                .as_ref()
-                .is_some_and(|name| is_secret(&name))
+        is_secret(exported) || variable.is_some_and(holds_secret)
     });
     match exported {
         Some(name) => Err(Kind::Refused
@@ -154,23 +152,30 @@ fn literal(buildspec: &Buildspec) -> impl Iterator<Item = (String, String)> {
     let variables = buildspec.variables.iter();
     variables.filter_map(|Variable { name, source }| match source {
         Source::Value(value) => Some((name.clone(), value.clone())),
-        Source::Parameter(_) => None,
+        Source::Parameter(_) | Source::SecretsManager => None,
     })
 }
 
-/// The variables that are read from parameters, without those that are given at the start.
-fn of_parameter_store(
+/// The variables whose values lie elsewhere, without those that are given at the start.
+/// Who leaves Secrets Manager out may give its values in the environment.
+fn fetched(
     context: &Context,
     buildspec: &Buildspec,
     given: &[(String, String)],
 ) -> Result<Vec<(String, Value)>> {
     let mut fetched = Vec::new();
     for Variable { name, source } in &buildspec.variables {
-        let is_given = given.iter().any(|(given, _)| given == name);
-        if let (Source::Parameter(parameter), false) = (source, is_given) {
-            let value = parameter_value(context, parameter)?;
-            fetched.extend(value.map(|value| (name.clone(), value)));
+        if given.iter().any(|(given, _)| given == name) {
+            continue;
         }
+        let value = match source {
+            Source::Value(_) => None,
+            Source::Parameter(parameter) => parameter_value(context, name, parameter)?,
+            Source::SecretsManager => env::var(name)
+                .ok()
+                .map(|text| Value::new(text, Origin::Environment, true)),
+        };
+        fetched.extend(value.map(|value| (name.clone(), value)));
     }
     Ok(fetched)
 }
@@ -196,9 +201,10 @@ fn withhold_secrets(outcome: &mut Outcome, fetched: &[(String, Value)]) -> Optio
     })
 }
 
-/// A parameter's value. One that is known to have none on this machine stays
-/// unset; any other that is missing fails the build before its first command.
-fn parameter_value(context: &Context, name: &str) -> Result<Option<Value>> {
+/// The value of the parameter that a variable is read from. One that is known to have
+/// none on this machine stays unset; any other that is missing fails the build before
+/// its first command.
+fn parameter_value(context: &Context, variable: &str, name: &str) -> Result<Option<Value>> {
     let known = context.parameters.catalogue().entry(name);
     match context.parameters.find(name)? {
         Some(value) => Ok(Some(value)),
@@ -208,6 +214,11 @@ fn parameter_value(context: &Context, name: &str) -> Result<Option<Value>> {
             ));
             Ok(None)
         }
+        // A path such as `/app/key`, which nobody can export.
+        None if !is_variable(name) => Err(Kind::Configuration
+            .because(format!("the parameter {name} is missing"))
+            .hint(format!("`--env {variable}=…` gives the variable its value"))
+            .into()),
         None => context.parameters.require(name).map(Some),
     }
 }
@@ -257,7 +268,7 @@ fn report(outcome: Outcome, withheld: Option<Fault>, buildspec: &Path) -> Report
     let phases = outcome.phases.iter().enumerate().map(entry);
     let after = |part, error| Entry::failed(&json!({ "phase": part, "succeeded": false }), error);
     let failed = failed.map(|error| after("artifacts", error));
-    let withheld = withheld.map(|fault| after("exported-variables", fault.into()));
+    let withheld = withheld.map(|fault| after(EXPORTED, fault.into()));
     Report::new(phases.chain(failed).chain(withheld).collect())
 }
 

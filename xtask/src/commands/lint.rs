@@ -77,10 +77,7 @@ fn of_workspace(context: &Context) -> Result<Vec<PathBuf>> {
             files.push(folder.join(entry?.file_name()));
         }
     }
-    files.retain(|file| {
-        file.extension()
-            .is_some_and(|kind| kind == "yml" || kind == "yaml")
-    });
+    files.retain(|file| delivery::is_yaml(file));
     files.sort();
     Ok(files)
 }

@@ -75,12 +75,9 @@ fn verify(onboarded: &Onboarded, service: &Service) -> Result<()> {
 }
 
 fn lint(onboarded: &Onboarded) -> Result<()> {
-    let is_yaml = |file: &&std::path::PathBuf| {
-        file.extension()
-            .is_some_and(|kind| kind == "yml" || kind == "yaml")
-    };
     let root = &onboarded.workspace.root;
-    let files: Vec<_> = onboarded.files.iter().filter(is_yaml).collect();
+    let files = onboarded.files.iter();
+    let files: Vec<_> = files.filter(|file| delivery::is_yaml(file)).collect();
     let paths: Vec<_> = files.iter().map(|file| root.join(file)).collect();
     for (file, linted) in files
         .iter()

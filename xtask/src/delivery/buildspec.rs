@@ -13,7 +13,7 @@ pub(super) const PHASES: [&str; 4] = ["install", "pre_build", "build", "post_bui
 const VARIABLES: [&str; 3] = ["variables", "parameter-store", "secrets-manager"];
 
 /// The list in `env` of the variables that later actions are told.
-pub(super) const EXPORTED: &str = "exported-variables";
+pub const EXPORTED: &str = "exported-variables";
 
 /// What a phase may say of its failure, in words.
 pub(super) const ON_FAILURE: &str =
@@ -106,8 +106,10 @@ const ARTIFACT: [Key; 7] = [
     in_aws("enable-symlinks"),
     in_aws("s3-prefix"),
 ];
+/// Where the artifacts stand that a build has besides its primary one, by their names.
+pub(super) const SECONDARY: [&str; 2] = ["artifacts", "secondary-artifacts"];
 /// The primary artifact alone has others below it.
-const OF_PRIMARY: Key = emulated("secondary-artifacts");
+const OF_PRIMARY: Key = emulated(SECONDARY[1]);
 const CACHE: [Key; 3] = [
     emulated("key"),
     emulated("fallback-keys"),
@@ -162,12 +164,11 @@ pub(super) fn mappings(buildspec: &Node) -> Vec<Mapping<'_>> {
         keys.extend((phase == "install").then_some(OF_INSTALL));
         (vec!["phases", phase], keys)
     }));
-    let secondary = ["artifacts", "secondary-artifacts"];
-    let names = buildspec.entries_at(&secondary);
+    let names = buildspec.entries_at(&SECONDARY);
     places.extend(
         names
             .filter_map(|(name, _)| name.text())
-            .map(|name| ([&secondary[..], &[name]].concat(), ARTIFACT.to_vec())),
+            .map(|name| ([&SECONDARY[..], &[name]].concat(), ARTIFACT.to_vec())),
     );
     let mapping = |(path, keys): (Vec<_>, _)| {
         let node = buildspec.at(&path)?;
@@ -216,8 +217,18 @@ pub(super) fn misnamed(buildspec: &Node) -> impl Iterator<Item = (&'static str, 
 
 /// Whether a shell takes it for the name of a variable.
 pub fn is_variable(name: &str) -> bool {
-    let letters = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    !name.is_empty() && !name.starts_with(|c: char| c.is_ascii_digit()) && name.chars().all(letters)
+    is_identifier(name) && !name.starts_with(|c: char| c.is_ascii_digit())
+}
+
+fn is_identifier(name: &str) -> bool {
+    let belongs = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    !name.is_empty() && name.chars().all(belongs)
+}
+
+/// What stands for the identifier of a secondary artifact and is none.
+pub(super) fn misnamed_artifacts(buildspec: &Node) -> impl Iterator<Item = &Node> {
+    let names = buildspec.entries_at(&SECONDARY).map(|(name, _)| name);
+    names.filter(|name| !name.text().is_some_and(is_identifier))
 }
 
 /// The variables of `env` whose names CodeBuild keeps for itself.

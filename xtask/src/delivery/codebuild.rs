@@ -3,6 +3,7 @@
 //! for CodeBuild" and "View build phase transitions").
 
 mod artifacts;
+mod expansion;
 mod pattern;
 mod script;
 mod specification;
@@ -15,8 +16,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
-pub use super::buildspec::is_variable;
-use crate::files::FolderLock;
+pub use super::buildspec::{EXPORTED, is_variable};
+use crate::files::{FolderLock, TemporaryFolder};
 use crate::process::{self, CommandLine};
 pub use specification::{Buildspec, Source, Variable};
 
@@ -27,7 +28,7 @@ pub struct Build<'a> {
     pub source: &'a Path,
     /// Cargo's target directory, which in CodeBuild is `target` below the sources.
     pub target: &'a Path,
-    /// Where scripts and artifacts go; what an earlier build left there is removed.
+    /// Where artifacts go; what an earlier build left there is removed.
     pub folder: &'a Path,
     /// The variables of the shell; of those with the same name the first counts.
     pub variables: Vec<(String, String)>,
@@ -80,10 +81,12 @@ pub struct Outcome {
 /// # Errors
 /// The shell cannot be started, or what it left cannot be read.
 pub fn run(buildspec: &Buildspec, build: &Build<'_>) -> Result<Outcome> {
-    // Whoever ran another one now would take this one's script away.
+    // Whoever ran another one now would take this one's artifacts away.
     let lock = FolderLock::exclusive(build.folder)?;
     lock.clear(build.folder)?;
-    let script = script::write(buildspec, build.folder)?;
+    // Not below the target directory, which a build may clean.
+    let own = TemporaryFolder::new("codebuild")?;
+    let script = script::write(buildspec, own.path())?;
     let line = CommandLine::new(buildspec.shell.clone())
         .arg(&script.path)
         .without_cargo_variables();
@@ -101,16 +104,21 @@ pub fn run(buildspec: &Buildspec, build: &Build<'_>) -> Result<Outcome> {
     let signal = ended.status.signal().map(|signal| 128 + signal);
     let status = ended.status.code().or(signal).unwrap_or(1);
     let phases = script.phases(buildspec, status)?;
+    let values = script.values()?;
     let succeeded = phases.iter().all(|phase| phase.succeeded);
     // Also a failed build leaves its artifacts, if it came to `build` at all.
     let came_to_build = phases.iter().any(|phase| phase.phase == "build");
     let collected = if came_to_build || succeeded {
-        artifacts::collect(buildspec, build)
+        artifacts::collect(buildspec, build, &values)
     } else {
         Ok(Vec::new())
     };
+    let is_exported = |name: &String| buildspec.exported.contains(name);
     Ok(Outcome {
-        exported: script.exported()?,
+        exported: values
+            .into_iter()
+            .filter(|(name, _)| is_exported(name))
+            .collect(),
         artifacts: if succeeded {
             collected
         } else {

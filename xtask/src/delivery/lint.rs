@@ -48,6 +48,12 @@ impl Finding {
     }
 }
 
+/// Whether a file is one for `lint`, by its name.
+pub fn is_yaml(file: &Path) -> bool {
+    file.extension()
+        .is_some_and(|kind| kind == "yml" || kind == "yaml")
+}
+
 /// The findings in each of the files, by line. A file with `phases` is a buildspec,
 /// one with `Resources` a template.
 ///

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
 use saphyr_parser::{Event, Parser, Tag};
@@ -9,12 +10,12 @@ use saphyr_parser::{Event, Parser, Tag};
 use crate::error::Kind;
 use crate::files;
 
-/// How deep values may lie in each other: no file of AWS comes near, and a value
-/// that is dropped takes stack for each level.
+/// How deep values may lie in each other, those that aliases repeat as well: no file of
+/// AWS comes near, and a value that is dropped takes stack for each level.
 const DEPTH: usize = 200;
 
-/// How many values a file may have, those that aliases repeat counted each time:
-/// a few lines of aliases to aliases could fill any memory.
+/// How many values a file may have, those that aliases repeat counted each time: they are
+/// one in memory, but a few lines of aliases to aliases could take any time to go through.
 const VALUES: usize = 1_000_000;
 
 /// A file that was read.
@@ -35,10 +36,15 @@ pub(super) struct Node {
     pub(super) line: usize,
     /// CloudFormation's short function without its exclamation mark, e.g. `Sub`.
     pub(super) tag: Option<String>,
-    content: Content,
+    /// How many values it is, with those in it.
+    values: usize,
+    /// How many lists and mappings lie in each other.
+    depth: usize,
+    /// Shared by an anchor's value and the aliases that repeat it.
+    content: Arc<Content>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 enum Content {
     Scalar(String),
     Sequence(Vec<Node>),
@@ -81,8 +87,8 @@ pub(super) fn read(text: &str) -> Result<Document> {
 #[derive(Default)]
 struct Reader {
     open: Vec<Open>,
-    /// The values with an anchor, and how many values each of them has.
-    anchored: BTreeMap<usize, (Node, usize)>,
+    /// The values with an anchor.
+    anchored: BTreeMap<usize, Node>,
     aliases: Vec<usize>,
     repeated: Vec<Node>,
     values: usize,
@@ -90,32 +96,37 @@ struct Reader {
 
 /// A list or mapping whose end was not seen yet.
 struct Open {
-    node: Node,
+    line: usize,
+    tag: Option<String>,
+    kind: fn(Vec<Node>) -> Content,
+    children: Vec<Node>,
     anchor: usize,
-    values_before: usize,
 }
 
 impl Reader {
     /// Takes the next event; gives the document's value with its last one.
     fn take(&mut self, event: Event<'_>, line: usize) -> Result<Option<Node>> {
-        let node = |content, tag: Option<_>| Node {
-            line,
-            tag: short(tag),
-            content,
+        let mut begin = |kind, anchor, tag: Option<_>| {
+            self.begin(Open {
+                line,
+                tag: short(tag),
+                kind,
+                children: Vec::new(),
+                anchor,
+            })
         };
         let closed = match event {
             Event::MappingStart(anchor, tag) => {
-                let mapping = node(Content::Mapping(Vec::new()), tag.as_deref());
-                return self.begin(mapping, anchor).map(|()| None);
+                return begin(Content::Mapping, anchor, tag.as_deref()).map(|()| None);
             }
             Event::SequenceStart(anchor, tag) => {
-                let list = node(Content::Sequence(Vec::new()), tag.as_deref());
-                return self.begin(list, anchor).map(|()| None);
+                return begin(Content::Sequence, anchor, tag.as_deref()).map(|()| None);
             }
             Event::Scalar(value, _, anchor, tag) => {
                 self.count(1, line)?;
-                let scalar = node(Content::Scalar(value.into_owned()), tag.as_deref());
-                self.remember(anchor, &scalar, 1);
+                let content = Content::Scalar(value.into_owned());
+                let scalar = Node::new(line, short(tag.as_deref()), content);
+                self.remember(anchor, &scalar);
                 scalar
             }
             Event::MappingEnd | Event::SequenceEnd => self.end()?,
@@ -123,47 +134,50 @@ impl Reader {
             _ => return Ok(None),
         };
         match self.open.last_mut() {
-            Some(parent) => parent.node.push(closed),
+            Some(parent) => parent.children.push(closed),
             None => return Ok(Some(closed)),
         }
         Ok(None)
     }
 
-    fn begin(&mut self, node: Node, anchor: usize) -> Result<()> {
-        let line = node.line;
-        if self.open.len() == DEPTH {
-            bail!("line {line} lies in more than {DEPTH} lists and mappings");
-        }
-        self.open.push(Open {
-            node,
-            anchor,
-            values_before: self.values,
-        });
+    fn begin(&mut self, open: Open) -> Result<()> {
+        let line = open.line;
+        self.open.push(open);
+        self.check_depth(0, line)?;
         self.count(1, line)
     }
 
     fn end(&mut self) -> Result<Node> {
         let open = self.open.pop().context("a value ends that never began")?;
-        self.repeated.extend(open.node.repeated_keys());
-        self.remember(open.anchor, &open.node, self.values - open.values_before);
-        Ok(open.node)
+        let node = Node::new(open.line, open.tag, (open.kind)(open.children));
+        self.repeated.extend(node.repeated_keys());
+        self.remember(open.anchor, &node);
+        Ok(node)
     }
 
-    fn remember(&mut self, anchor: usize, node: &Node, values: usize) {
+    fn remember(&mut self, anchor: usize, node: &Node) {
         // The parser numbers anchors from 1.
         if anchor > 0 {
-            self.anchored.insert(anchor, (node.clone(), values));
+            self.anchored.insert(anchor, node.clone());
         }
     }
 
     fn repeat(&mut self, anchor: usize, line: usize) -> Result<Node> {
         self.aliases.push(line);
-        let known = self.anchored.get(&anchor);
-        let (node, values) = known
+        let known = self.anchored.get(&anchor).cloned();
+        let node = known
             .with_context(|| format!("line {line} has an alias of a value that it is part of"))?;
-        let (node, values) = (node.clone(), *values);
-        self.count(values, line)?;
+        self.check_depth(node.depth, line)?;
+        self.count(node.values, line)?;
         Ok(node)
+    }
+
+    /// Whether a value of this depth may stand here.
+    fn check_depth(&self, depth: usize, line: usize) -> Result<()> {
+        if self.open.len() + depth > DEPTH {
+            bail!("at line {line}, more than {DEPTH} lists and mappings lie in each other");
+        }
+        Ok(())
     }
 
     fn count(&mut self, values: usize, line: usize) -> Result<()> {
@@ -181,9 +195,19 @@ fn short(tag: Option<&Tag>) -> Option<String> {
 }
 
 impl Node {
-    fn push(&mut self, child: Self) {
-        if let Content::Sequence(children) | Content::Mapping(children) = &mut self.content {
-            children.push(child);
+    fn new(line: usize, tag: Option<String>, content: Content) -> Self {
+        let (children, own) = match &content {
+            Content::Scalar(_) => (&[][..], 0),
+            Content::Sequence(children) | Content::Mapping(children) => (&children[..], 1),
+        };
+        let values = children.iter().map(|child| child.values).sum::<usize>();
+        let depth = children.iter().map(|child| child.depth).max();
+        Self {
+            line,
+            tag,
+            values: 1 + values,
+            depth: own + depth.unwrap_or_default(),
+            content: Arc::new(content),
         }
     }
 
@@ -197,7 +221,7 @@ impl Node {
 
     /// The text, where the value is one.
     pub(super) fn text(&self) -> Option<&str> {
-        match &self.content {
+        match &*self.content {
             Content::Scalar(text) => Some(text),
             _ => None,
         }
@@ -205,7 +229,7 @@ impl Node {
 
     /// The items of a list; a lone text is a list of one.
     pub(super) fn items(&self) -> &[Self] {
-        match &self.content {
+        match &*self.content {
             Content::Sequence(items) => items,
             Content::Scalar(_) => std::slice::from_ref(self),
             Content::Mapping(_) => &[],
@@ -214,7 +238,7 @@ impl Node {
 
     /// The keys and values of a mapping.
     pub(super) fn entries(&self) -> impl Iterator<Item = (&Self, &Self)> {
-        let children = match &self.content {
+        let children = match &*self.content {
             Content::Mapping(children) => children.as_slice(),
             _ => &[],
         };

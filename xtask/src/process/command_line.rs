@@ -60,14 +60,24 @@ impl CommandLine {
     /// status other than zero is no error there: [`super::succeed`] and
     /// [`super::capture`] report it with the command line.
     pub fn expression(&self, directory: &Path) -> Expression {
-        let expression = self.expression_with_secrets(directory);
+        self.expression_with(directory, |expression| expression)
+    }
+
+    /// The same with what `prepare` gives it, also of the variables that no child sees:
+    /// for a command that is made to use them.
+    pub(super) fn expression_with(
+        &self,
+        directory: &Path,
+        prepare: impl FnOnce(Expression) -> Expression,
+    ) -> Expression {
+        let expression = prepare(self.with_secrets(directory));
         let hidden = hidden();
         let names = hidden.iter();
+        // To `duct`, what was said of the expression first counts.
         names.fold(expression, |expression, name| expression.env_remove(name))
     }
 
-    /// The same with the secrets, for a command that is made to use them.
-    pub(super) fn expression_with_secrets(&self, directory: &Path) -> Expression {
+    fn with_secrets(&self, directory: &Path) -> Expression {
         let expression = duct::cmd(&self.program, &self.arguments)
             .dir(directory)
             .unchecked();

@@ -50,7 +50,7 @@ fn one_shell_runs_all_commands() {
 
 #[test]
 fn the_first_failing_command_ends_its_phase_and_is_named() {
-    for shell in ["bash", "sh"] {
+    for shell in ["bash", "sh", "/bin/sh"] {
         let sandbox = buildspec(&format!(
             "env: {{shell: {shell}}}\nphases:\n  build:\n    commands:\n      - echo one\n      - sh -c 'exit 7'\n      - echo two\n    finally: [echo finally]\n  post_build:\n    commands: [echo succeeding $CODEBUILD_BUILD_SUCCEEDING]\n"
         ));
@@ -76,6 +76,9 @@ fn a_secret_is_not_exported() {
     ran.fails(3, &["exports PASS, a secret"]);
     assert!(!format!("{ran:?}").contains("canary"));
     assert_eq!(ran.stdout, "");
+    sandbox.edit("buildspec.yml", "parameter-store", "secrets-manager");
+    let ran = sandbox.run(["codebuild", "run", "buildspec.yml", "--lenient"]);
+    ran.fails(3, &["exports PASS, a secret"]);
 }
 
 #[test]
@@ -90,8 +93,79 @@ fn a_secret_is_not_exported_by_another_name() {
     assert_eq!(objects[0]["exported"], serde_json::json!({ "A": "1" }));
     assert_eq!(objects[1]["phase"], "exported-variables");
     assert!(!format!("{told:?}{objects:?}").contains("canary"));
-    let exported = sandbox.path("target/codebuild/.script/exported");
-    assert!(!exported.exists());
+}
+
+#[test]
+fn commands_see_the_secrets_that_the_buildspec_names_and_no_other() {
+    let command = "printenv DOCKER_PASSWORD || echo none; printenv AWS_SESSION_TOKEN";
+    let env =
+        |env: &str| format!("env: {{{env}}}\nphases: {{build: {{commands: ['{command}']}}}}\n");
+    let none: &[&str] = &[];
+    for (variables, arguments, expected) in [
+        ("", none, "none"),
+        ("variables: {A: a}", none, "none"),
+        ("parameter-store: {PASS: DOCKER_PASSWORD}", none, "none"),
+        (
+            "parameter-store: {DOCKER_PASSWORD: DOCKER_PASSWORD}",
+            none,
+            "of-the-caller",
+        ),
+        ("variables: {DOCKER_PASSWORD: literal}", none, "literal"),
+        ("", &["--env", "DOCKER_PASSWORD=given"], "given"),
+        (
+            "secrets-manager: {DOCKER_PASSWORD: 'registry:password'}",
+            &["--lenient"],
+            "of-the-caller",
+        ),
+    ] {
+        let mut sandbox = buildspec(&env(variables));
+        sandbox.set("DOCKER_PASSWORD", "of-the-caller");
+        // What signs in to AWS is not the delivery's.
+        sandbox.set("AWS_SESSION_TOKEN", "of-aws");
+        let run = ["codebuild", "run", "buildspec.yml"].iter();
+        let ran = sandbox.ok(run.chain(arguments));
+        assert_eq!(ran.stdout, format!("{expected}\nof-aws\n"), "{variables}");
+    }
+}
+
+#[test]
+fn a_build_that_cleans_the_target_directory_comes_to_what_its_commands_do() {
+    for (last, code) in [("'false'", 1), ("touch target/a", 0)] {
+        let sandbox = buildspec(&format!(
+            "env: {{exported-variables: [A]}}\nphases:\n  build: {{commands: [rm -r target, mkdir target, export A=1, {last}]}}\n  post_build: {{commands: ['true']}}\nartifacts: {{files: [target/a], discard-paths: 'yes'}}\n"
+        ));
+        let expected = ran(&[("build", code == 0), ("post_build", true)]);
+        assert_eq!(phases(&sandbox, code), expected);
+        assert!(run(&sandbox).stderr.contains("exported A=1"));
+        let artifact = sandbox.path("target/codebuild/artifacts/a");
+        assert_eq!(artifact.exists(), code == 0);
+    }
+}
+
+#[test]
+fn a_build_that_says_nothing_of_its_phases_is_no_success() {
+    let mut sandbox = buildspec("phases: {build: {commands: ['rm -r temporary/*']}}\n");
+    fs::create_dir(sandbox.path("temporary")).unwrap();
+    sandbox.set("TMPDIR", "temporary");
+    run(&sandbox).fails(1, &["took away what it has written down", "hint: "]);
+}
+
+#[test]
+fn a_build_leaves_nothing_but_its_artifacts() {
+    for (command, signal) in [
+        ("export A=1", false),
+        ("kill -TERM $PPID; while :; do :; done", true),
+    ] {
+        let mut sandbox = buildspec(&format!(
+            "env: {{exported-variables: [A]}}\nphases: {{build: {{commands: ['{command}']}}}}\n"
+        ));
+        fs::create_dir(sandbox.path("temporary")).unwrap();
+        sandbox.set("TMPDIR", "temporary");
+        let code = if signal { 130 } else { 0 };
+        assert_eq!(run(&sandbox).code, Some(code));
+        let left = fs::read_dir(sandbox.path("temporary")).unwrap();
+        assert_eq!(left.count(), 0);
+    }
 }
 
 #[test]
@@ -274,6 +348,10 @@ fn a_missing_parameter_fails_the_build_before_its_first_command() {
     let ran = run(&sandbox);
     ran.fails(4, &["the parameter NOWHERE is missing"]);
     assert_eq!(ran.stdout, "");
+    sandbox.edit("buildspec.yml", "NOWHERE", "/app/nowhere");
+    let words = ["the parameter /app/nowhere is missing", "hint: `--env A=…`"];
+    run(&sandbox).fails(4, &words);
+    sandbox.ok(["codebuild", "run", "buildspec.yml", "--env", "A=1"]);
 }
 
 #[test]
@@ -355,6 +433,44 @@ fn artifacts_of_cargo_are_found_where_its_target_directory_is() {
 }
 
 #[test]
+fn variables_say_where_artifacts_are() {
+    let mut sandbox = buildspec(
+        "env: {variables: {OUT: out, UNUSED: $NAME}, exported-variables: [VERSION]}\nphases:\n  build:\n    commands: [mkdir -p out elsewhere/a, touch out/a-1.txt out/b-1.txt out/a-2.txt elsewhere/a/b, export NAME=a VERSION=1]\nartifacts:\n  base-directory: $OUT\n  files: ['*-${VERSION}.txt']\n  exclude-paths: [b-*]\n  secondary-artifacts:\n    absolute: {base-directory: $CODEBUILD_SRC_DIR/out, files: ['$NAME-*.txt']}\n    cargo: {base-directory: '${CODEBUILD_SRC_DIR}/target/$NAME', files: [b]}\n",
+    );
+    let elsewhere = sandbox.path("elsewhere").display().to_string();
+    sandbox.set("CARGO_TARGET_DIR", elsewhere);
+    let object = sandbox.one(0, &["codebuild", "run", "buildspec.yml"]);
+    let expected = [
+        "artifacts/a-1.txt",
+        "absolute/a-1.txt",
+        "absolute/a-2.txt",
+        "cargo/b",
+    ];
+    let expected = expected.map(|file| sandbox.path("elsewhere/codebuild").join(file));
+    assert_eq!(object["artifacts"], serde_json::json!(expected));
+    assert_eq!(object["exported"], serde_json::json!({ "VERSION": "1" }));
+}
+
+#[test]
+fn artifacts_may_be_in_all_folders_whose_names_fit() {
+    let files = "my-build1/one.txt my-build2/two.txt my-build2/deep/three.txt other/four.txt";
+    let sandbox = buildspec(&format!(
+        "phases: {{build: {{commands: [mkdir -p my-build1 my-build2/deep other, touch {files} my-build3]}}}}\nartifacts:\n  base-directory: 'my-build*'\n  files: ['**/*']\n  secondary-artifacts:\n    flat: {{base-directory: './my-build?', files: ['**/*'], discard-paths: 'yes'}}\n"
+    ));
+    let object = sandbox.one(0, &["codebuild", "run", "buildspec.yml"]);
+    let expected = [
+        "artifacts/deep/three.txt",
+        "artifacts/one.txt",
+        "artifacts/two.txt",
+        "flat/one.txt",
+        "flat/three.txt",
+        "flat/two.txt",
+    ];
+    let expected = expected.map(|file| sandbox.path("target/codebuild").join(file));
+    assert_eq!(object["artifacts"], serde_json::json!(expected));
+}
+
+#[test]
 fn artifacts_of_one_name_are_told_once() {
     let sandbox = buildspec(
         "phases:\n  build: {commands: [mkdir -p a b, echo a > a/file, echo b > b/file]}\nartifacts: {files: ['?/file'], discard-paths: 'yes'}\n",
@@ -375,9 +491,8 @@ fn fails_after_its_phases(sandbox: &Sandbox, words: &[&str]) {
         ran(&[("build", true), ("artifacts", false)])
     );
     let left = fs::read_dir(sandbox.path("target/codebuild")).unwrap();
-    let mut left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
-    left.sort();
-    assert_eq!(left, [".lock", ".script"]);
+    let left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, [".lock"]);
 }
 
 #[test]
@@ -392,6 +507,16 @@ fn an_artifact_without_a_file_fails() {
             "hint: a.json is looked for in",
         ],
     );
+    for (base, hint) in [
+        ("out*", "base-directory: out* fits no folder"),
+        ("$UNSET", "a is looked for in"),
+        ("$UNSET", "/$UNSET\n"),
+    ] {
+        let sandbox = buildspec(&format!(
+            "phases: {{build: {{commands: [touch a]}}}}\nartifacts: {{base-directory: {base}, files: [a]}}\n"
+        ));
+        fails_after_its_phases(&sandbox, &["no file fits the artifact artifacts", hint]);
+    }
 }
 
 #[test]
@@ -509,6 +634,18 @@ fn what_codebuild_refuses_ends_the_run_before_its_first_command() {
         (
             "env: {exported-variables: [A, 'A; echo started']}\nphases: {build: {commands: [A=1]}}\n",
             "env.exported-variables: \"A; echo started\" is no name of a variable",
+        ),
+        (
+            "phases: {build: {commands: [echo started]}}\nartifacts: {secondary-artifacts: {../../../escaped: {files: [b]}}}\n",
+            "buildspec.yml:3: no secondary artifact can be called \"../../../escaped\"",
+        ),
+        (
+            "phases: {build: {commands: [echo started]}}\nartifacts: {secondary-artifacts: {a-b: {files: [b]}}}\n",
+            "no secondary artifact can be called \"a-b\"",
+        ),
+        (
+            "phases: {build: {commands: [echo started]}}\nartifacts: {files: [a], secondary-artifacts: {artifacts: {files: [b]}}}\n",
+            "the secondary artifact artifacts would lie where the primary one does",
         ),
         (
             "env: {shell: powershell}\nphases: {build: {commands: [echo started]}}\n",

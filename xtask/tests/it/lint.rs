@@ -195,6 +195,11 @@ fn faults_of_buildspecs_are_found() {
             "unknown-key",
         ),
         (
+            "artifacts:",
+            "artifacts:\n  secondary-artifacts: {../more: {files: [a]}}",
+            "artifact-name",
+        ),
+        (
             "      - cargo xtask build backend",
             "      - echo Result: done",
             "no-command",
@@ -248,6 +253,10 @@ fn commands_are_read_as_a_shell_does() {
         ("echo \"$(docker login -p x)\"", "password-argument"),
         ("docker 'login' -p'x'", "password-argument"),
         (
+            "sudo docker --config /tmp login --password x",
+            "password-argument",
+        ),
+        (
             "bash -euc 'cd deep; docker login -p x'",
             "password-argument",
         ),
@@ -281,6 +290,8 @@ fn commands_are_read_as_a_shell_does() {
             "printf %s \"one\n'two'\nthree\"",
             "echo 'docker login -p x' \"; docker login -p x\"",
             "echo ${X:-a; b\n} $((1<<2))",
+            "echo then docker login -p x",
+            "docker run -p 80:80 app login",
         ]),
     );
     assert!(sandbox.json(0, &["lint", "buildspec.yml"]).is_empty());
@@ -297,6 +308,13 @@ fn a_push_is_found_wherever_it_stands_in_post_build() {
         "DIGEST=\"$(cargo xtask staging-tag backend)\"",
         "if true; then docker push x; fi",
         "sh -c \"cd deep && docker push x\"",
+        "/bin/sh -c 'docker push x'",
+        "cargo xtask --parameters env staging-tag backend",
+        "cargo xtask -v --format=json --timeout 5 push backend",
+        "cargo run --package xtask -- promote backend",
+        "env X=Y /usr/bin/docker --config deep -D push x",
+        "time sudo docker image push x",
+        "docker buildx build --push --tag x .",
     ] {
         let text = with_commands(&[push]).replace("  build:", "  post_build:");
         sandbox.write("buildspec.yml", text);
@@ -305,6 +323,50 @@ fn a_push_is_found_wherever_it_stands_in_post_build() {
             ["unguarded-push"],
             "{push}"
         );
+    }
+}
+
+#[test]
+fn what_only_tells_of_a_push_is_none() {
+    let sandbox = Sandbox::new();
+    let text = with_commands(&[
+        "echo docker push x",
+        "printf '%s\\n' docker push x",
+        "docker run x push",
+        "docker images",
+        "cargo xtask build push",
+    ]);
+    sandbox.write("buildspec.yml", text.replace("  build:", "  post_build:"));
+    assert!(sandbox.json(0, &["lint", "buildspec.yml"]).is_empty());
+}
+
+#[test]
+fn a_pull_by_tag_is_found_however_docker_is_started() {
+    let sandbox = Sandbox::new();
+    for (pull, codes_of_it) in [
+        ("docker pull app:staging", &["mutable-tag"][..]),
+        ("sudo docker pull app:staging", &["mutable-tag"]),
+        (
+            "cd deep && /usr/bin/docker pull app:staging",
+            &["mutable-tag"],
+        ),
+        (
+            "docker --config deep image pull app:staging",
+            &["mutable-tag"],
+        ),
+        (
+            "docker pull app:staging # not app@$DIGEST",
+            &["mutable-tag"],
+        ),
+        ("sudo docker pull app@$DIGEST", &[]),
+        ("docker pull --quiet \"app@$(cat digest)\"", &[]),
+        ("docker pull app:staging && docker compose build", &[]),
+    ] {
+        sandbox.write("buildspec.yml", with_commands(&[pull, "docker push app"]));
+        let code = i32::from(!codes_of_it.is_empty());
+        let found = sandbox.json(code, &["lint", "buildspec.yml"]);
+        let found: Vec<_> = found.iter().map(|finding| &finding["code"]).collect();
+        assert_eq!(found, codes_of_it, "{pull}");
     }
 }
 
@@ -521,13 +583,19 @@ fn hostile_files_end_with_an_error() {
     for level in 1..30 {
         levels += &format!("a{level}: &a{level} [*a{0}, *a{0}, *a{0}]\n", level - 1);
     }
-    let files: [(&str, Vec<u8>, i32, &str); 8] = [
+    let mut chain = "- &a0 x\n".to_owned();
+    for level in 1..=100 {
+        let (open, close) = ("[".repeat(190), "]".repeat(190));
+        chain += &format!("- &a{level} {open}*a{}{close}\n", level - 1);
+    }
+    let files: [(&str, Vec<u8>, i32, &str); 9] = [
         ("binary", vec![0xff, 0, 0xfe, 1], 4, "cannot be read"),
         ("zeros", vec![0; 1000], 1, "is no YAML"),
         ("empty", Vec::new(), 1, "the file is empty"),
         ("large", b"- a\n".repeat(2_500_000), 4, "larger than"),
         ("deep", b"- ".repeat(10_000), 1, "more than 200 lists"),
         ("deeper", b"[".repeat(100_000), 1, "is no YAML"),
+        ("chain", chain.into_bytes(), 1, "at line 3, more than 200"),
         ("bomb", levels.into_bytes(), 1, "more than 1000000 values"),
         ("tabs", b"phases:\n\tbuild: {}\n".to_vec(), 1, "is no YAML"),
     ];
@@ -541,6 +609,22 @@ fn hostile_files_end_with_an_error() {
     sandbox
         .run(["lint", "backend"])
         .fails(4, &["backend cannot be read", "no regular file"]);
+}
+
+#[test]
+fn an_anchor_takes_no_memory_of_its_own() {
+    let sandbox = Sandbox::new();
+    let anchors = (0..190).map(|anchor| format!("&a{anchor} ["));
+    let text = format!(
+        "phases: {{}}\nversion: 0.2\nanchors: {}{}{}\n",
+        anchors.collect::<String>(),
+        "a,".repeat(50_000),
+        "]".repeat(190)
+    );
+    sandbox.write("anchors.yml", text);
+    let ran = sandbox.run_after("ulimit -v 500000", &["lint", "anchors.yml"]);
+    ran.fails(1, &["1 finding"]);
+    assert!(ran.stdout.contains("unknown-key"), "{}", ran.stdout);
 }
 
 #[test]

@@ -17,13 +17,18 @@ use crate::files;
 ///
 /// # Errors
 /// An artifact that no file belongs to, as in CodeBuild, or something that is no file.
-pub(super) fn collect(buildspec: &Buildspec, build: &Build<'_>) -> Result<Vec<PathBuf>> {
+pub(super) fn collect(
+    buildspec: &Buildspec,
+    build: &Build<'_>,
+    values: &BTreeMap<String, String>,
+) -> Result<Vec<PathBuf>> {
+    let value = |name: &str| values.get(name).cloned();
     // All are found before the first is copied: no artifact has another one's copies.
     let mut copies = Vec::new();
     for artifact in &buildspec.artifacts {
-        copies.extend(find(artifact, build)?);
+        copies.extend(find(&artifact.expanded(value), build)?);
     }
-    // No artifact has this name: CodeBuild allows letters, digits and underscores.
+    // No artifact has this name: it would be refused.
     let partial = build.folder.join(".partial");
     let copied = copies
         .iter()
@@ -74,26 +79,33 @@ fn move_all(from: &Path, to: &Path) -> Result<()> {
 
 /// The files of an artifact.
 fn find(artifact: &Artifact, build: &Build<'_>) -> Result<Vec<Copy>> {
-    let base = base(artifact, build);
-    let found = matching(artifact, &base)?;
-    if found.is_empty() {
-        let fault = format!("no file fits the artifact {}", artifact.name);
-        let hint = format!(
-            "{} is looked for in {}",
-            artifact.files.join(", "),
-            base.display()
-        );
-        return Err(Kind::Failed.because(fault).hint(hint).into());
-    }
-    // Without their folders, files may have the same name: the last of them takes it.
+    // Files of several folders, or without theirs, may have the same name: the last of
+    // them takes it.
     let mut copies = BTreeMap::new();
-    for file in &found {
-        let source = base.join(file);
-        check(artifact, file, &source)?;
-        let path = Path::new(file);
-        let name = path.file_name().filter(|_| artifact.flat);
-        let target = Path::new(&artifact.name).join(name.map_or(path, Path::new));
-        copies.insert(target, source);
+    let bases = bases(artifact, build)?;
+    for base in &bases {
+        for file in matching(artifact, base)? {
+            let source = base.join(&file);
+            check(artifact, &file, &source)?;
+            let path = Path::new(&file);
+            let name = path.file_name().filter(|_| artifact.flat);
+            let target = Path::new(&artifact.name).join(name.map_or(path, Path::new));
+            copies.insert(target, source);
+        }
+    }
+    if copies.is_empty() {
+        let fault = format!("no file fits the artifact {}", artifact.name);
+        let bases: Vec<_> = bases
+            .iter()
+            .map(|base| base.display().to_string())
+            .collect();
+        let hint = if bases.is_empty() {
+            format!("base-directory: {} fits no folder", artifact.base)
+        } else {
+            let files = artifact.files.join(", ");
+            format!("{files} is looked for in {}", bases.join(", "))
+        };
+        return Err(Kind::Failed.because(fault).hint(hint).into());
     }
     let copies = copies.into_iter();
     Ok(copies
@@ -121,14 +133,45 @@ fn check(artifact: &Artifact, file: &str, path: &Path) -> Result<(), Fault> {
     )))
 }
 
-/// Where the files of an artifact are: what Cargo leaves may lie elsewhere on this machine.
-fn base(artifact: &Artifact, build: &Build<'_>) -> PathBuf {
+/// The folders that the files of an artifact are in: what Cargo leaves may lie elsewhere on
+/// this machine, and the name of a folder may be a pattern.
+fn bases(artifact: &Artifact, build: &Build<'_>) -> Result<Vec<PathBuf>> {
     let path = Path::new(&artifact.base);
+    let path = path.strip_prefix(build.source).unwrap_or(path);
     let path = path.strip_prefix(".").unwrap_or(path);
-    match path.strip_prefix("target") {
-        Ok(rest) => build.target.join(rest),
-        Err(_) => build.source.join(path),
+    let (start, rest) = match path.strip_prefix("target") {
+        Ok(rest) => (build.target, rest),
+        Err(_) => (build.source, path),
+    };
+    let mut folders = vec![start.to_owned()];
+    for part in rest {
+        match part.to_str().filter(|part| part.contains(['*', '?'])) {
+            Some(pattern) => {
+                let fitting = folders.iter().map(|folder| fitting(folder, pattern));
+                folders = fitting.collect::<Result<Vec<_>>>()?.concat();
+            }
+            None => folders.iter_mut().for_each(|folder| folder.push(part)),
+        }
     }
+    Ok(folders)
+}
+
+/// The folders in a folder whose names fit, sorted.
+fn fitting(folder: &Path, pattern: &str) -> Result<Vec<PathBuf>> {
+    let mut fitting = Vec::new();
+    if folder.is_dir() {
+        let reading = || format!("reading {}", folder.display());
+        for entry in fs::read_dir(folder).with_context(reading)? {
+            let entry = entry.with_context(reading)?;
+            let fits = entry
+                .file_name()
+                .to_str()
+                .is_some_and(|name| fits(pattern, name));
+            fitting.extend(Some(entry.path()).filter(|path| fits && path.is_dir()));
+        }
+    }
+    fitting.sort();
+    Ok(fitting)
 }
 
 /// The paths below `base` that fit an artifact.

@@ -5,14 +5,15 @@
 //! that ends the shell with `exit` fails its phase, whatever its status, and the next
 //! step goes on. A shell that dies never says that it is over.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
-use super::specification::{Buildspec, Command, PhaseSpecification};
+use super::specification::{Artifact, Buildspec, Command, PhaseSpecification};
 use super::{Failure, Phase, read};
+use crate::error::{Fault, Kind};
 use crate::files;
 
 /// What stands before the steps: `@log` is where the shell writes what happens. Commands
@@ -55,8 +56,6 @@ pub(super) struct Script {
 
 /// Writes the script and its commands to `folder`.
 pub(super) fn write(buildspec: &Buildspec, folder: &Path) -> Result<Script> {
-    // No artifact has this name.
-    let folder = folder.join(".script");
     let mut steps = Vec::new();
     for (phase, specification) in buildspec.phases.iter().enumerate() {
         steps.push(r#"test "$__stopped" = 1 || __begin"#.to_owned());
@@ -71,9 +70,11 @@ pub(super) fn write(buildspec: &Buildspec, folder: &Path) -> Result<Script> {
     }
     let script = Script {
         path: folder.join("build.sh"),
-        folder,
+        folder: folder.to_owned(),
     };
-    steps.extend(buildspec.exported.iter().map(|name| script.export(name)));
+    let mut names: BTreeSet<_> = buildspec.exported.iter().cloned().collect();
+    names.extend(buildspec.artifacts.iter().flat_map(Artifact::variables));
+    steps.extend(names.iter().map(|name| script.keep(name)));
     files::write_whole(&script.path, script.text(&steps).as_bytes())?;
     Ok(script)
 }
@@ -116,9 +117,9 @@ impl Script {
         format!("{begin}{loops}\ntrap - EXIT\n__log over\n")
     }
 
-    fn export(&self, name: &str) -> String {
-        let path = quoted(&self.folder.join("exported").join(name));
-        let folder = quoted(&self.folder.join("exported"));
+    fn keep(&self, name: &str) -> String {
+        let path = quoted(&self.folder.join("values").join(name));
+        let folder = quoted(&self.folder.join("values"));
         format!("mkdir -p {folder}; printenv {name} > {path} || rm -f {path}")
     }
 
@@ -132,7 +133,8 @@ impl Script {
         let mut names = buildspec.phases.iter();
         let mut phases: Vec<Phase> = Vec::new();
         let (mut began, mut at, mut over) = (0.0, None, false);
-        for line in read(&self.log()).unwrap_or_default().lines() {
+        let log = read(&self.log()).context(lost())?;
+        for line in log.lines() {
             let words: Vec<_> = line.split(' ').collect();
             let time = seconds(words.first().copied())?;
             match (words.get(1).copied(), phases.last_mut()) {
@@ -156,13 +158,15 @@ impl Script {
             phase.succeeded = false;
             phase.failed = phase.failed.take().or(at);
         }
+        if phases.is_empty() && !buildspec.phases.is_empty() {
+            return Err(lost().into());
+        }
         Ok(phases)
     }
 
-    /// The exported variables that have a value. Their files are gone then: a command may
-    /// have put a secret there.
-    pub(super) fn exported(&self) -> Result<BTreeMap<String, String>> {
-        let folder = self.folder.join("exported");
+    /// The variables that have a value, of those that are exported or say where artifacts are.
+    pub(super) fn values(&self) -> Result<BTreeMap<String, String>> {
+        let folder = self.folder.join("values");
         let Ok(entries) = std::fs::read_dir(&folder) else {
             return Ok(BTreeMap::new());
         };
@@ -172,10 +176,15 @@ impl Script {
             let name = entry.file_name().to_string_lossy().into_owned();
             Ok((name, value.strip_suffix('\n').unwrap_or(&value).to_owned()))
         });
-        let values = values.collect();
-        files::remove_folder(&folder)?;
-        values
+        values.collect()
     }
+}
+
+/// A build that says nothing of its phases is no success.
+fn lost() -> Fault {
+    Kind::Failed
+        .because("the build took away what it has written down of its phases")
+        .hint("let no command remove other programs' files from the folder of temporary files")
 }
 
 fn begun(phase: &PhaseSpecification) -> Phase {

@@ -1,10 +1,14 @@
 //! A buildspec as far as it is emulated here.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::Result;
 
-use crate::delivery::buildspec::{self, EXPORTED, ON_FAILURE, OnFailure, PHASES, VERSION};
+use super::expansion::expand;
+use crate::delivery::buildspec::{
+    self, EXPORTED, ON_FAILURE, OnFailure, PHASES, SECONDARY, VERSION,
+};
 use crate::delivery::yaml::{self, Document, Node};
 use crate::error::{Fault, Kind};
 
@@ -36,6 +40,8 @@ pub enum Source {
     Value(String),
     /// The parameter of this name.
     Parameter(String),
+    /// AWS Secrets Manager, which is not asked from here.
+    SecretsManager,
 }
 
 #[derive(Debug)]
@@ -63,6 +69,31 @@ pub(super) struct Artifact {
     pub(super) flat: bool,
 }
 
+impl Artifact {
+    /// The names of the variables that say where its files are.
+    pub(super) fn variables(&self) -> BTreeSet<String> {
+        let mut names = BTreeSet::new();
+        // What is expanded matters to nobody.
+        let _ = self.expanded(|name| {
+            names.insert(name.to_owned());
+            None
+        });
+        names
+    }
+
+    /// The artifact with the values of these variables.
+    pub(super) fn expanded(&self, mut value: impl FnMut(&str) -> Option<String>) -> Self {
+        let mut expand = |text: &String| expand(text, &mut value);
+        Self {
+            name: self.name.clone(),
+            base: expand(&self.base),
+            files: self.files.iter().map(&mut expand).collect(),
+            excluded: self.excluded.iter().map(&mut expand).collect(),
+            flat: self.flat,
+        }
+    }
+}
+
 impl Buildspec {
     /// Reads a buildspec. With `lenient`, keys that are not emulated are left out
     /// and returned instead.
@@ -88,7 +119,7 @@ impl Buildspec {
 
     fn of(node: &Node) -> Result<Self> {
         let shell = node.text_at(&["env", "shell"]).unwrap_or("sh");
-        if !["bash", "sh"].contains(&shell) {
+        if !["bash", "sh", "/bin/sh"].contains(&shell) {
             let fault = format!("the shell {shell:?} is neither bash nor sh");
             return Err(Kind::Configuration
                 .because(fault)
@@ -165,6 +196,16 @@ fn check(document: &Document, path: &Path) -> Result<(), Fault> {
         return Err(fault(name, &what)
             .hint("a name has letters, digits and '_', and does not begin with a digit"));
     }
+    if let Some(name) = buildspec::misnamed_artifacts(root).next() {
+        let what = format!("no secondary artifact can be called {}", quoted(name));
+        return Err(fault(name, &what).hint("a name has letters, digits and '_'"));
+    }
+    let mut names = root.entries_at(&SECONDARY).map(|(name, _)| name);
+    let beside_primary = primary(root).and(names.find(|name| name.text() == Some(PRIMARY)));
+    if let Some(name) = beside_primary {
+        let what = format!("the secondary artifact {PRIMARY} would lie where the primary one does");
+        return Err(fault(name, &what).hint("give it another name"));
+    }
     let mut rules = buildspec::on_failure(root);
     if let Some((phase, rule, _)) = rules.find(|(_, _, meaning)| meaning.is_none()) {
         let what = format!("phases.{phase}.on-failure has no meaning: {}", quoted(rule));
@@ -206,6 +247,7 @@ fn variables(node: &Node) -> Vec<Variable> {
     let values = of("variables", Source::Value);
     values
         .chain(of("parameter-store", Source::Parameter))
+        .chain(of("secrets-manager", |_| Source::SecretsManager))
         .collect()
 }
 
@@ -227,6 +269,14 @@ fn texts(items: &[Node]) -> Vec<String> {
         .collect()
 }
 
+/// The folder of the primary artifact, which has no name of its own.
+const PRIMARY: &str = "artifacts";
+
+fn primary(node: &Node) -> Option<&Node> {
+    node.get("artifacts")
+        .filter(|artifacts| artifacts.get("files").is_some())
+}
+
 /// The primary artifact, then the secondary ones.
 fn artifacts(node: &Node) -> Vec<Artifact> {
     let of = |name: &str, node: &Node| Artifact {
@@ -236,11 +286,8 @@ fn artifacts(node: &Node) -> Vec<Artifact> {
         excluded: texts(node.items_at(&["exclude-paths"])),
         flat: matches!(node.text_at(&["discard-paths"]), Some("yes" | "true")),
     };
-    let primary = node
-        .get("artifacts")
-        .filter(|artifacts| artifacts.get("files").is_some());
-    let secondary = node.entries_at(&["artifacts", "secondary-artifacts"]);
+    let secondary = node.entries_at(&SECONDARY);
     let secondary = secondary.filter_map(|(name, node)| Some(of(name.text()?, node)));
-    let primary = primary.map(|node| of("artifacts", node));
+    let primary = primary(node).map(|node| of(PRIMARY, node));
     primary.into_iter().chain(secondary).collect()
 }

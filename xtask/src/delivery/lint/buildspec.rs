@@ -1,9 +1,10 @@
 //! The rules of buildspecs (AWS CodeBuild User Guide, "Build specification
 //! reference for CodeBuild").
 
+use super::shell::Script;
 use super::{Finding, Node, command};
 use crate::delivery::buildspec::{
-    self, ON_FAILURE, VERSION, all_commands, commands, commands_without_text,
+    self, EXPORTED, ON_FAILURE, VERSION, all_commands, commands, commands_without_text,
 };
 use crate::parameters::is_secret_by_name;
 
@@ -15,6 +16,7 @@ pub(super) fn findings(buildspec: &Node, containers: &[String]) -> Vec<Finding> 
     findings.extend(on_failure(buildspec));
     findings.extend(reserved_names(buildspec));
     findings.extend(misnamed(buildspec));
+    findings.extend(misnamed_artifacts(buildspec));
     findings.extend(plain_secrets(buildspec));
     findings.extend(exported_secrets(buildspec));
     findings.extend(unguarded_push(buildspec));
@@ -114,6 +116,19 @@ fn misnamed(buildspec: &Node) -> Vec<Finding> {
         .collect()
 }
 
+fn misnamed_artifacts(buildspec: &Node) -> Vec<Finding> {
+    buildspec::misnamed_artifacts(buildspec)
+        .map(|name| {
+            Finding::new(
+                name,
+                "artifact-name",
+                "the artifact is never uploaded: no project can have one of this name",
+                "a name has letters, digits and '_'",
+            )
+        })
+        .collect()
+}
+
 fn plain_secrets(buildspec: &Node) -> Vec<Finding> {
     let secrets = variables(buildspec, "variables")
         .filter(|(name, _)| is_secret_by_name(name.text().unwrap_or_default()));
@@ -130,7 +145,7 @@ fn plain_secrets(buildspec: &Node) -> Vec<Finding> {
 }
 
 fn exported_secrets(buildspec: &Node) -> Vec<Finding> {
-    let exported = buildspec.items_at(&["env", "exported-variables"]);
+    let exported = buildspec.items_at(&["env", EXPORTED]);
     let secret = exported.iter().filter(|name| {
         name.text()
             .is_some_and(|name| holds_secret(buildspec, name))
@@ -170,7 +185,8 @@ fn unguarded_push(buildspec: &Node) -> Option<Finding> {
         let text = command.text().unwrap_or_default();
         !text.contains("CODEBUILD_BUILD_SUCCEEDING")
     });
-    let push = unguarded.find(|command| command.text().is_some_and(command::publishes))?;
+    let publishes = |text: &str| command::publishes(&Script::of(text));
+    let push = unguarded.find(|command| command.text().is_some_and(publishes))?;
     Some(Finding::new(
         push,
         "unguarded-push",
@@ -181,16 +197,15 @@ fn unguarded_push(buildspec: &Node) -> Option<Finding> {
 
 /// An image that was not built here is pulled by a tag and pushed under another one.
 fn promoted_tag(buildspec: &Node) -> Option<Finding> {
-    let has = |words: &[&str]| {
-        all_commands(buildspec)
-            .filter_map(Node::text)
-            .any(|text| command::has_words(text, words))
+    let find = |judge: fn(&Script) -> bool| {
+        let mut commands = all_commands(buildspec);
+        commands.find(|node| node.text().is_some_and(|text| judge(&Script::of(text))))
     };
-    if has(&["docker", "build"]) || has(&["docker", "buildx"]) || !has(&["docker", "push"]) {
+    if find(command::builds).is_some() {
         return None;
     }
-    let by_tag = |text: &str| text.trim_start().starts_with("docker pull ") && !text.contains('@');
-    let pull = all_commands(buildspec).find(|node| node.text().is_some_and(by_tag))?;
+    find(command::pushes)?;
+    let pull = find(command::pulls_by_tag)?;
     Some(Finding::new(
         pull,
         "mutable-tag",

@@ -15,26 +15,65 @@ pub(super) fn findings(command: &Node, text: &str, containers: &[String]) -> Vec
     rules.into_iter().flatten().collect()
 }
 
+/// What makes an image available to others.
+const PUSHING: [&[&str]; 3] = [
+    &["docker", "push"],
+    &["docker", "image", "push"],
+    &["docker", "manifest", "push"],
+];
+
+/// The same by this tool.
+const PUBLISHING: [&[&str]; 4] = [
+    &["xtask", "staging-tag"],
+    &["xtask", "push"],
+    &["xtask", "promote-to-production"],
+    &["xtask", "promote"],
+];
+
+/// What gets an image from a registry.
+const PULLING: [&[&str]; 2] = [&["docker", "pull"], &["docker", "image", "pull"]];
+
+/// What makes an image, or brings one from elsewhere.
+const BUILDING: [&[&str]; 6] = [
+    &["docker", "build"],
+    &["docker", "image", "build"],
+    &["docker", "buildx"],
+    &["docker", "compose", "build"],
+    &["docker-compose", "build"],
+    &["docker", "load"],
+];
+
 /// Whether the command makes an image available to others.
-pub(super) fn publishes(text: &str) -> bool {
-    let of_this_tool = ["staging-tag", "push", "promote-to-production", "promote"];
-    has_words(text, &["docker", "push"])
-        || of_this_tool
-            .iter()
-            .any(|command| has_words(text, &["xtask", command]))
+pub(super) fn publishes(script: &Script) -> bool {
+    let mut builds = behind_any(script, &BUILDING);
+    pushes(script)
+        || behind_any(script, &PUBLISHING).next().is_some()
+        || builds.any(|arguments| arguments.iter().any(|word| word.text == "--push"))
 }
 
-/// Whether these words stand next to each other in a command.
-pub(super) fn has_words(text: &str, words: &[&str]) -> bool {
-    let commands = Script::of(text).commands;
-    commands.iter().any(|one| behind(one, words).is_some())
+/// Whether the command pushes an image that is there.
+pub(super) fn pushes(script: &Script) -> bool {
+    behind_any(script, &PUSHING).next().is_some()
 }
 
-/// What follows these words, which stand next to each other, in a command.
-fn behind<'a>(command: &'a [Word], words: &[&str]) -> Option<&'a [Word]> {
-    let mut windows = command.windows(words.len());
-    let place = windows.position(|window| window.iter().map(|word| &word.text).eq(words))?;
-    command.get(place + words.len()..)
+/// Whether the command makes an image.
+pub(super) fn builds(script: &Script) -> bool {
+    behind_any(script, &BUILDING).next().is_some()
+}
+
+/// Whether the command gets an image by a tag, which may point at another one by now.
+pub(super) fn pulls_by_tag(script: &Script) -> bool {
+    behind_any(script, &PULLING).any(|arguments| {
+        let mut words = arguments.iter();
+        !words.any(|word| word.text.contains('@'))
+    })
+}
+
+fn behind_any<'a>(
+    script: &'a Script,
+    programs: &'a [&'a [&'a str]],
+) -> impl Iterator<Item = &'a [Word]> {
+    programs.iter().flat_map(|words| script.behind(words))
 }
 
 /// The finding of a command that is no text.
@@ -48,8 +87,7 @@ pub(super) fn no_text(command: &Node) -> Finding {
 }
 
 fn password_argument(command: &Node, script: &Script) -> Option<Finding> {
-    let logins = script.commands.iter();
-    let logins = logins.filter_map(|one| behind(one, &["docker", "login"]));
+    let logins = script.behind(&["docker", "login"]);
     let mut words = logins.flatten().map(|word| word.text.as_str());
     let is_password = |word: &str| {
         word == "-p"

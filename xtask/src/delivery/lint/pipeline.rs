@@ -5,9 +5,11 @@ use std::sync::Arc;
 use super::action::provider;
 use super::project::inline;
 use super::{Document, Finding, Linter, Node, action, yaml};
+use crate::delivery::buildspec::EXPORTED;
+use crate::delivery::model::ACTIONS;
 
-/// How many stages a pipeline may have, and how many actions a stage.
-const MANY: usize = 50;
+/// How many stages a pipeline may have (AWS CodePipeline User Guide, "Quotas in AWS CodePipeline").
+const STAGES: usize = 50;
 
 /// What every pipeline has (AWS CodePipeline User Guide, "Variables reference").
 const SOURCE_VARIABLES: [&str; 6] = [
@@ -117,22 +119,22 @@ impl<'a> Pipeline<'a> {
 
     fn too_many(&self) -> Vec<Finding> {
         let stages = self.properties.items_at(&["Stages"]);
-        let finding = |node: &Node, what: &str| {
+        let finding = |node: &Node, bound: usize, what: &str| {
             Finding::new(
                 node,
                 "too-many",
-                format!("the stack fails: there are more than {MANY} {what}"),
+                format!("the stack fails: there are more than {bound} {what}"),
                 "split the pipeline",
             )
         };
         let full = stages
             .iter()
-            .filter(|stage| stage.items_at(&["Actions"]).len() > MANY);
+            .filter(|stage| stage.items_at(&["Actions"]).len() > ACTIONS);
         let mut findings: Vec<_> = full
-            .map(|stage| finding(stage, "actions in this stage"))
+            .map(|stage| finding(stage, ACTIONS, "actions in this stage"))
             .collect();
-        if stages.len() > MANY {
-            findings.push(finding(self.properties, "stages"));
+        if stages.len() > STAGES {
+            findings.push(finding(self.properties, STAGES, "stages"));
         }
         findings
     }
@@ -237,7 +239,7 @@ impl<'a> Pipeline<'a> {
             "CodeStarSourceConnection" => SOURCE_VARIABLES.contains(&name),
             "CodeBuild" => match self.buildspec(action) {
                 Some(buildspec) => {
-                    let exported = buildspec.root.items_at(&["env", "exported-variables"]);
+                    let exported = buildspec.root.items_at(&["env", EXPORTED]);
                     exported
                         .iter()
                         .any(|exported| exported.text() == Some(name))

@@ -34,6 +34,13 @@ pub(super) struct Word {
     pub(super) substitutes: bool,
 }
 
+impl Word {
+    /// The name of the program that it is the path of.
+    fn program(&self) -> &str {
+        self.text.rsplit('/').next().unwrap_or_default()
+    }
+}
+
 impl Script {
     /// Takes a text apart.
     pub(super) fn of(text: &str) -> Self {
@@ -47,6 +54,44 @@ impl Script {
         }
         script
     }
+
+    /// What stands behind a program and its subcommands, in each command that has them.
+    /// However the program is reached, by `sudo` or by its path, and whatever flags stand
+    /// between, it is the same.
+    pub(super) fn behind<'a>(&'a self, words: &'a [&'a str]) -> impl Iterator<Item = &'a [Word]> {
+        let commands = self.commands.iter();
+        commands.filter_map(move |command| behind(command, words))
+    }
+}
+
+/// These only print what stands behind them.
+const PRINTING: [&str; 2] = ["echo", "printf"];
+
+fn behind<'a>(command: &'a [Word], words: &[&str]) -> Option<&'a [Word]> {
+    let (program, subcommands) = words.split_first()?;
+    let first = command.first()?;
+    if PRINTING.contains(&first.text.as_str()) {
+        return None;
+    }
+    let mut places = (0..command.len()).filter(|place| command[*place].program() == *program);
+    places.find_map(|place| {
+        let behind = command.get(place + 1..)?;
+        subcommands.iter().try_fold(behind, behind_subcommand)
+    })
+}
+
+/// What stands behind a subcommand. Before it are flags, each with a value or without.
+fn behind_subcommand<'a>(words: &'a [Word], subcommand: &&str) -> Option<&'a [Word]> {
+    let place = words.iter().position(|word| word.text == *subcommand)?;
+    let (before, behind) = words.split_at(place);
+    let is_flag = |word: &Word| word.text.starts_with('-');
+    let mut after_flag = false;
+    let all_belong = before.iter().all(|word| {
+        let belongs = is_flag(word) || after_flag;
+        after_flag = is_flag(word);
+        belongs
+    });
+    all_belong.then(|| &behind[1..])
 }
 
 /// The text itself, a substitution or a subshell.
@@ -103,10 +148,10 @@ impl Frame {
 
 /// What a command hands to a shell of its own: `sh -c TEXT`.
 fn own_script(command: &[Word]) -> Option<&str> {
-    let mut words = command.iter().map(|word| word.text.as_str());
-    words.find(|word| ["sh", "bash"].contains(word))?;
-    words.find(|word| word.starts_with('-') && word.ends_with('c'))?;
-    words.next()
+    let mut words = command.iter();
+    words.find(|word| ["sh", "bash"].contains(&word.program()))?;
+    words.find(|word| word.text.starts_with('-') && word.text.ends_with('c'))?;
+    words.next().map(|word| word.text.as_str())
 }
 
 struct Reader<'a> {
