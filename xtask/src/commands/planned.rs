@@ -4,7 +4,10 @@
 use anyhow::Result;
 
 use super::{Context, Entry, Report, SERVICES_AT_ONCE};
+use crate::delivery::{Intention, Records};
+use crate::oci::Tag;
 use crate::parallel;
+use crate::registry::Repository;
 use crate::workspace::Service;
 
 /// A change to one service's production for which all checks hold.
@@ -62,4 +65,26 @@ fn tell_apart<P: Planned>(plans: &[P], done: &[Result<P::Done>]) {
     if !done.is_empty() && !missing.is_empty() {
         P::warn(&done, &missing);
     }
+}
+
+/// Makes a change to a production tag, and records before what it is to be: where records
+/// cannot be written nothing moves.
+///
+/// Where the change failed and the tag points elsewhere, there is nothing to finish. The
+/// intention is withdrawn: kept, it would take what others do later for its own. Where
+/// nobody can say what the tag points at, it stays.
+pub(super) fn intending<T>(
+    records: &Records,
+    intention: &Intention,
+    (repository, tag): (&dyn Repository, &Tag),
+    change: impl FnOnce() -> Result<T>,
+) -> Result<T> {
+    records.intend(intention)?;
+    change().inspect_err(|_| {
+        let found = repository.resolve(tag);
+        if found.is_ok_and(|found| found != Some(intention.digest())) {
+            // One that cannot be removed is one that a killed command leaves: the next one copes.
+            let _ = records.withdraw();
+        }
+    })
 }

@@ -251,14 +251,16 @@ impl Planned for Promotion<'_> {
         let promoting = || format!("promoting {}", service.package);
         let records = Records::new(context.workspace.records(service, Environment::Production));
         let record = self.record();
-        if plan.change != Change::Nothing {
+        let (outcome, recorded) = if plan.change == Change::Nothing {
+            (Outcome::Unchanged, records.confirm_promotion(record))
+        } else {
+            let place = candidate.place();
             let intention = Intention::Promotion(record.clone());
-            records.intend(&intention).with_context(promoting)?;
-        }
-        let outcome = plan.apply(&candidate.place()).with_context(promoting)?;
-        let recorded = match plan.change {
-            Change::Nothing => records.confirm_promotion(record),
-            _ => records.write_promotion(&record),
+            let at = (place.production, place.tag);
+            let apply = || plan.apply(&place);
+            let outcome =
+                planned::intending(&records, &intention, at, apply).with_context(promoting)?;
+            (outcome, records.write_promotion(&record))
         };
         let recorded = recorded.with_context(|| {
             let reference = candidate.reference();

@@ -183,8 +183,11 @@ impl Prepared<'_> {
             self.records.confirm_promotion(record)?;
             return Ok(Outcome::Unchanged);
         }
-        self.records.intend(&Intention::Rollback(record.clone()))?;
-        self.plan.apply(&*self.repository, &self.tag)?;
+        let (repository, tag) = (&*self.repository, &self.tag);
+        let intention = Intention::Rollback(record.clone());
+        planned::intending(&self.records, &intention, (repository, tag), || {
+            self.plan.apply(repository, tag)
+        })?;
         self.records.write_promotion(&record).with_context(|| {
             format!(
                 "{} points at {} now, but that is not recorded; `{}` records it",

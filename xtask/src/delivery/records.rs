@@ -70,8 +70,8 @@ impl PromotionRecord {
     }
 }
 
-/// What a command is about to do to production: kept until its records are written,
-/// so that the next run knows what a killed one had begun.
+/// What a command is about to do to production: kept until its records are written, or
+/// nothing was done, so that the next run knows what one had begun whose end nobody saw.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "change", content = "record")]
 pub enum Intention {
@@ -82,6 +82,13 @@ pub enum Intention {
 }
 
 impl Intention {
+    /// What production is to be given.
+    pub fn digest(&self) -> Digest {
+        match self {
+            Self::Promotion(record) | Self::Rollback(record) => record.digest,
+        }
+    }
+
     fn into_record(self) -> PromotionRecord {
         match self {
             Self::Promotion(record) | Self::Rollback(record) => record,
@@ -131,6 +138,11 @@ impl Records {
         write_json(&self.intention(), intention)
     }
 
+    /// Says that nothing is about to be done any more.
+    pub fn withdraw(&self) -> Result<()> {
+        files::remove(&self.intention())
+    }
+
     /// What was begun and never recorded. An intention that cannot be read is none.
     pub fn unfinished(&self) -> Option<Intention> {
         read_json(&self.intention()).ok().flatten()
@@ -155,7 +167,7 @@ impl Records {
     pub fn write_promotion(&self, record: &PromotionRecord) -> Result<()> {
         self.write_image_uri(format!("{}@{}", record.repository, record.digest))?;
         write_json(&self.promotion(), record)?;
-        files::remove(&self.intention())
+        self.withdraw()
     }
 
     /// Records an image that was there already. Who released it, when and instead of
