@@ -70,9 +70,10 @@ fn tell_apart<P: Planned>(plans: &[P], done: &[Result<P::Done>]) {
 /// Makes a change to a production tag, and records before what it is to be: where records
 /// cannot be written nothing moves.
 ///
-/// Where the change failed and the tag points elsewhere, there is nothing to finish. The
-/// intention is withdrawn: kept, it would take what others do later for its own. Where
-/// nobody can say what the tag points at, it stays.
+/// Where the change failed and the tag points where it did before, there is nothing to
+/// finish. The intention is withdrawn: kept, it would take what others do later for its
+/// own. Where the tag cannot be looked at, or points anywhere else, it stays: a registry
+/// may show late what it has taken.
 pub(super) fn intending<T>(
     records: &Records,
     intention: &Intention,
@@ -82,7 +83,7 @@ pub(super) fn intending<T>(
     records.intend(intention)?;
     change().inspect_err(|_| {
         let found = repository.resolve(tag);
-        if found.is_ok_and(|found| found != Some(intention.digest())) {
+        if found.is_ok_and(|found| found == intention.record().previous) {
             // One that cannot be removed is one that a killed command leaves: the next one copes.
             let _ = records.withdraw();
         }

@@ -82,10 +82,10 @@ pub enum Intention {
 }
 
 impl Intention {
-    /// What production is to be given.
-    pub fn digest(&self) -> Digest {
+    /// What is to be recorded once it is done.
+    pub fn record(&self) -> &PromotionRecord {
         match self {
-            Self::Promotion(record) | Self::Rollback(record) => record.digest,
+            Self::Promotion(record) | Self::Rollback(record) => record,
         }
     }
 
