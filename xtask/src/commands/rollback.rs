@@ -127,9 +127,8 @@ impl Rollback {
         let Some(Intention::Rollback(record)) = records.unfinished() else {
             return Ok(None);
         };
-        let is_this = record.repository == repository.name().to_string()
-            && record.tag == tag.to_string()
-            && self.to.is_none();
+        let is_this =
+            record.repository == *repository.name() && record.tag == *tag && self.to.is_none();
         let Some(previous) = record.previous.filter(|_| is_this) else {
             return Ok(None);
         };
@@ -235,8 +234,8 @@ impl Prepared<'_> {
             service: self.service.package.clone(),
             outcome,
             image: Tagged {
-                repository: self.repository.name().to_string(),
-                tag: self.tag.to_string(),
+                repository: self.repository.name().clone(),
+                tag: self.tag.clone(),
                 digest,
             },
             previous,

@@ -34,9 +34,9 @@ pub struct PromotionRecord {
     /// The service's package.
     pub service: String,
     /// The repository of production.
-    pub repository: String,
+    pub repository: RepositoryName,
     /// The production tag.
-    pub tag: String,
+    pub tag: Tag,
     /// What production was given.
     pub digest: Digest,
     /// What it displaced.
@@ -54,8 +54,8 @@ impl PromotionRecord {
     pub fn now(service: &str, repository: &RepositoryName, tag: &Tag, digest: Digest) -> Self {
         Self {
             service: service.to_owned(),
-            repository: repository.to_string(),
-            tag: tag.to_string(),
+            repository: repository.clone(),
+            tag: tag.clone(),
             digest,
             previous: None,
             commit: None,
@@ -150,10 +150,7 @@ impl Records {
 
     /// Records that the environment was given `digest`.
     pub fn write_image_detail(&self, repository: &RepositoryName, digest: &Digest) -> Result<()> {
-        self.write_image_uri(repository.at(digest))
-    }
-
-    fn write_image_uri(&self, image_uri: String) -> Result<()> {
+        let image_uri = repository.at(digest);
         write_json(&self.image_detail(), &ImageDetail { image_uri })
     }
 
@@ -165,7 +162,7 @@ impl Records {
 
     /// Records what was done, in both files, and that nothing is unfinished any more.
     pub fn write_promotion(&self, record: &PromotionRecord) -> Result<()> {
-        self.write_image_uri(format!("{}@{}", record.repository, record.digest))?;
+        self.write_image_detail(&record.repository, &record.digest)?;
         write_json(&self.promotion(), record)?;
         self.withdraw()
     }

@@ -98,3 +98,28 @@ fn what_a_registry_refuses_is_not_intended_any_more() {
     ran.fails(6, &["rolling back backend"]);
     assert!(!intention(&sandbox).exists());
 }
+
+#[test]
+fn a_record_that_is_damaged_is_none_and_is_replaced() {
+    let Colleagues { own, digests, .. } = Colleagues::new();
+    let [_, old, new] = digests;
+    let good = own.record("production", "backend", "promotion.json");
+    for (from, to) in [
+        ("1.0.RELEASE", "no tag"),
+        ("oci:registry/backend", "no repository"),
+        ("sha256:", "sha512:"),
+        ("{", "["),
+    ] {
+        let path = "target/delivery/production/backend/promotion.json";
+        own.write(path, good.replace(from, to));
+        let damaged = format!(r#"{{"change":"rollback","record":{good}}}"#);
+        fs::write(intention(&own), damaged.replace(from, to)).unwrap();
+        let ran = promote(&own, new, &[]);
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        assert_eq!(promotion(&own)["digest"], new.to_string());
+        fs::write(intention(&own), damaged.replace(from, to)).unwrap();
+        own.ok(["rollback", "backend"]);
+        assert_eq!(promotion(&own)["digest"], old.to_string());
+        promote(&own, new, &[]);
+    }
+}
