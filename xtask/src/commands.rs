@@ -1,6 +1,5 @@
 //! The commands: one file each, with its arguments, its documentation and its run.
 
-mod alone;
 mod bench;
 mod build;
 mod ci;
@@ -18,6 +17,7 @@ mod planned;
 mod promote_to_production;
 mod report;
 mod rollback;
+mod service_locks;
 mod setup;
 mod staging_tag;
 mod test;

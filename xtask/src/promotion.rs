@@ -8,7 +8,7 @@ mod apply;
 mod plan;
 mod rollback;
 
-pub use apply::{Outcome, Place, commit_tag};
+pub use apply::{Place, commit_tag};
 pub use plan::{Change, Expectation, Plan, Wish, look, plan};
 pub use rollback::{RollbackPlan, plan_rest, plan_rollback};
 

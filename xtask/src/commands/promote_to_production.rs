@@ -1,15 +1,14 @@
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
-use super::alone::Alone;
-use super::planned::{self, Planned};
+use super::planned::{self, Applied, Outcome, Planned, Turn};
 use super::{Context, Entry, Report, Services, claims};
 use crate::console;
 use crate::delivery::{Intention, PromotionRecord, Records};
 use crate::error::Kind;
 use crate::oci::{Digest, RepositoryName, Tag};
 use crate::parameters::in_codebuild;
-use crate::promotion::{Change, Expectation, Outcome, Place, Plan, Wish, look, plan};
+use crate::promotion::{Change, Expectation, Place, Plan, Wish, look, plan};
 use crate::registry::{Access, Repository, Traffic};
 use crate::workspace::{Environment, Service};
 
@@ -69,15 +68,10 @@ pub(super) struct Order<'a> {
 
 /// Promotes services side by side: the plans of all of them come first. They are made once
 /// no other command changes any more what they look at.
-pub(super) fn promote(context: &Context, orders: &[Order<'_>], dry_run: bool) -> Report {
-    let (access, alone) = if dry_run {
-        (Access::Pull, Alone::default())
-    } else {
-        let services = orders.iter().map(|order| order.service);
-        (Access::Push, Alone::with(context, services))
-    };
-    planned::carry_out(context, orders, dry_run, |order| {
-        Promotion::plan(context, &alone, order, access)
+pub(super) fn promote<'a>(context: &Context, orders: &[Order<'a>], dry_run: bool) -> Report {
+    let service_of = |order: &Order<'a>| order.service;
+    planned::carry_out(context, orders, service_of, dry_run, |order, turn| {
+        Promotion::plan(context, turn, order)
     })
 }
 
@@ -95,18 +89,11 @@ struct Candidate {
     staging: Option<(Box<dyn Repository>, Tag)>,
 }
 
-/// A promotion that was done, and whether it could be recorded. Recorded or not, the
-/// service was promoted.
-struct Applied {
-    outcome: Outcome,
-    recorded: Result<()>,
-}
-
 /// What the result says of one service.
 #[derive(Serialize)]
 struct Object<'a> {
     service: &'a str,
-    outcome: Outcome,
+    outcome: &'static str,
     repository: Option<&'a RepositoryName>,
     tag: Option<&'a Tag>,
     digest: Option<Digest>,
@@ -166,7 +153,7 @@ impl<'a> Object<'a> {
     fn failed(service: &'a Service, candidate: Option<&'a Candidate>) -> Self {
         Self {
             service: &service.package,
-            outcome: Outcome::Failed,
+            outcome: "failed",
             repository: candidate.map(|candidate| candidate.production.name()),
             tag: candidate.map(|candidate| &candidate.tag),
             digest: None,
@@ -177,20 +164,15 @@ impl<'a> Object<'a> {
 }
 
 impl<'a> Promotion<'a> {
-    fn plan(
-        context: &Context,
-        alone: &Alone<'_>,
-        order: &Order<'a>,
-        access: Access,
-    ) -> Result<Self, Entry> {
+    fn plan(context: &Context, turn: &Turn<'_>, order: &Order<'a>) -> Result<Self, Entry> {
         let service = order.service;
         let failed = |candidate: Option<&Candidate>, error: anyhow::Error| {
             let error = error.context(format!("planning the promotion of {}", service.package));
             Entry::failed(&Object::failed(service, candidate), error)
         };
         let candidate =
-            Candidate::open(context, service, access).map_err(|error| failed(None, error))?;
-        let plan = make_plan(context, alone, order, &candidate)
+            Candidate::open(context, service, turn.access).map_err(|error| failed(None, error))?;
+        let plan = make_plan(context, turn, order, &candidate)
             .map_err(|error| failed(Some(&candidate), error))?;
         Ok(Self {
             service,
@@ -209,39 +191,17 @@ impl<'a> Promotion<'a> {
         record.commit = self.plan.commit().map(str::to_owned);
         record
     }
-
-    fn show(&self, outcome: Outcome) {
-        let reference = self.candidate.reference();
-        let digest = self.plan.digest;
-        match (outcome, self.plan.previous()) {
-            (Outcome::Unchanged, _) => {
-                console::note(format_args!("{reference} points at {digest} already"))
-            }
-            (Outcome::Planned, None) => console::note(format_args!(
-                "{reference} would be created, pointing at {digest}"
-            )),
-            (Outcome::Planned, Some(old)) => console::note(format_args!(
-                "{reference} would move from {old} to {digest}"
-            )),
-            (_, None) => console::note(format_args!(
-                "{reference} was created, pointing at {digest}"
-            )),
-            (_, Some(old)) => console::note(format_args!(
-                "{reference} moved from {old} to {digest}; {reference}-previous keeps the old one"
-            )),
-        }
-    }
 }
 
 impl Planned for Promotion<'_> {
-    type Done = Applied;
-
     fn service(&self) -> &Service {
         self.service
     }
 
-    /// Moves the tag and records it. What is intended is recorded first: where records
-    /// cannot be written, nothing is moved.
+    fn is_unchanged(&self) -> bool {
+        self.plan.change == Change::Nothing
+    }
+
     fn apply(&self, context: &Context) -> Result<Applied> {
         let Self {
             service,
@@ -251,22 +211,21 @@ impl Planned for Promotion<'_> {
         let promoting = || format!("promoting {}", service.package);
         let records = Records::new(context.workspace.records(service, Environment::Production));
         let record = self.record();
-        let (outcome, recorded) = if plan.change == Change::Nothing {
-            (Outcome::Unchanged, records.confirm_promotion(record))
+        let recorded = if self.is_unchanged() {
+            records.confirm_promotion(record)
         } else {
             let place = candidate.place();
             let intention = Intention::Promotion(record.clone());
             let at = (place.production, place.tag);
             let apply = || plan.apply(&place);
-            let outcome =
-                planned::intending(&records, &intention, at, apply).with_context(promoting)?;
-            (outcome, records.write_promotion(&record))
+            planned::intending(&records, &intention, at, apply).with_context(promoting)?;
+            records.write_promotion(&record)
         };
         let recorded = recorded.with_context(|| {
             let reference = candidate.reference();
             format!("{reference} points at {} now, but that is not recorded; the same command records it", plan.digest)
         });
-        Ok(Applied { outcome, recorded })
+        Ok(Applied { recorded })
     }
 
     fn warn(done: &[&str], missing: &[&str]) {
@@ -277,23 +236,34 @@ impl Planned for Promotion<'_> {
         ));
     }
 
-    fn into_entry(self, applied: Option<Result<Applied>>) -> Entry {
-        let outcome = match applied {
-            // What was done and not recorded is a failure all the same.
-            Some(applied) => applied.and_then(|done| done.recorded.map(|()| done.outcome)),
-            None if self.plan.change == Change::Nothing => Ok(Outcome::Unchanged),
-            None => Ok(Outcome::Planned),
-        };
-        let mut object = Object {
+    fn told(&self, outcome: Outcome) -> String {
+        let reference = self.candidate.reference();
+        let digest = self.plan.digest;
+        match (outcome, self.plan.previous()) {
+            (Outcome::Unchanged, _) => format!("{reference} points at {digest} already"),
+            (Outcome::Planned, None) => {
+                format!("{reference} would be created, pointing at {digest}")
+            }
+            (Outcome::Planned, Some(old)) => {
+                format!("{reference} would move from {old} to {digest}")
+            }
+            (Outcome::Changed, None) => format!("{reference} was created, pointing at {digest}"),
+            (Outcome::Changed, Some(old)) => format!(
+                "{reference} moved from {old} to {digest}; {reference}-previous keeps the old one"
+            ),
+        }
+    }
+
+    fn into_entry(self, outcome: Result<Outcome>) -> Entry {
+        let object = Object {
             digest: Some(self.plan.digest),
             previous: self.plan.previous(),
             ..Object::failed(self.service, Some(&self.candidate))
         };
         match outcome {
             Ok(outcome) => {
-                object.outcome = outcome;
-                self.show(outcome);
-                Entry::new(self.plan.digest.to_string(), &object)
+                let outcome = outcome.word("promoted");
+                Entry::new(self.plan.digest.to_string(), &Object { outcome, ..object })
             }
             Err(error) => Entry::failed(&object, error),
         }
@@ -302,11 +272,11 @@ impl Planned for Promotion<'_> {
 
 fn make_plan(
     context: &Context,
-    alone: &Alone<'_>,
+    turn: &Turn<'_>,
     order: &Order<'_>,
     candidate: &Candidate,
 ) -> Result<Plan> {
-    alone.check(order.service)?;
+    turn.locks.check(order.service)?;
     claims::check(context, order.service)?;
     let place = candidate.place();
     let wish = Wish {

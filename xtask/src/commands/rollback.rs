@@ -1,14 +1,13 @@
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
-use super::alone::Alone;
-use super::planned::{self, Planned};
+use super::planned::{self, Applied, Outcome, Planned, Turn};
 use super::{Context, Entry, Report, Services, Tagged, claims};
 use crate::console;
 use crate::delivery::{Intention, PromotionRecord, Records};
 use crate::oci::{Digest, Tag, Target};
 use crate::promotion::{RollbackPlan, plan_rest, plan_rollback};
-use crate::registry::{Access, Repository};
+use crate::registry::Repository;
 use crate::workspace::{Environment, Service};
 
 /// Put production's previous image back
@@ -28,23 +27,11 @@ pub struct Rollback {
     dry_run: bool,
 }
 
-/// How a rollback ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-enum Outcome {
-    /// The tag points at the older image now.
-    RolledBack,
-    /// It did before.
-    Unchanged,
-    /// Nothing was done: a dry run, or another service failed.
-    Planned,
-}
-
 /// What the result says of one service.
 #[derive(Debug, Serialize)]
 struct RolledBack {
     service: String,
-    outcome: Outcome,
+    outcome: &'static str,
     #[serde(flatten)]
     image: Tagged,
     previous: Digest,
@@ -62,41 +49,37 @@ struct Prepared<'a> {
 }
 
 impl Rollback {
-    pub(crate) fn run(self, context: &Context) -> Result<Report> {
+    pub(crate) fn run<'a>(self, context: &'a Context) -> Result<Report> {
         let services = context.workspace.select(&self.services.names)?;
         if self.to.is_some() {
             context.only_service(&self.services.names, "--to")?;
         }
-        let (access, alone) = if self.dry_run {
-            (Access::Pull, Alone::default())
-        } else {
-            (Access::Push, Alone::with(context, services.iter().copied()))
-        };
-        let report = planned::carry_out(context, &services, self.dry_run, |service| {
-            self.prepare(context, &alone, service, access)
+        let prepare = |service: &&'a Service, turn: &Turn<'_>| {
+            self.prepare(context, turn, service)
                 .with_context(|| format!("planning the rollback of {}", service.package))
                 .map_err(|error| Entry::of_failure(&service.package, error))
-        });
+        };
+        let service_of = |service: &&'a Service| *service;
+        let report = planned::carry_out(context, &services, service_of, self.dry_run, prepare);
         Ok(report)
     }
 
     fn prepare<'a>(
         &self,
         context: &Context,
-        alone: &Alone<'_>,
+        turn: &Turn<'_>,
         service: &'a Service,
-        access: Access,
     ) -> Result<Prepared<'a>> {
-        alone.check(service)?;
+        turn.locks.check(service)?;
         if self.to.is_none() {
-            alone.check_unchanged(service)?;
+            turn.locks.check_unchanged(service)?;
         }
         let (name, tag) =
             context
                 .parameters
                 .image(&context.workspace, service, Environment::Production)?;
         claims::check(context, service)?;
-        let repository = context.registries.open(&name, access);
+        let repository = context.registries.open(&name, turn.access);
         let records = Records::new(context.workspace.records(service, Environment::Production));
         let (plan, record) = match self.rest(&records, &*repository, &tag)? {
             Some((plan, record)) => (plan, Some(record)),
@@ -138,18 +121,19 @@ impl Rollback {
 }
 
 impl Planned for Prepared<'_> {
-    type Done = Outcome;
-
     fn service(&self) -> &Service {
         self.service
     }
 
-    fn apply(&self, context: &Context) -> Result<Outcome> {
-        let outcome = self
-            .go_back()
+    /// Whether nothing was begun either.
+    fn is_unchanged(&self) -> bool {
+        self.plan.is_done() && self.begun.is_none()
+    }
+
+    fn apply(&self, _context: &Context) -> Result<Applied> {
+        self.go_back()
             .with_context(|| format!("rolling back {}", self.service.package))?;
-        name_the_deployment(context, self.service);
-        Ok(outcome)
+        Ok(Applied { recorded: Ok(()) })
     }
 
     /// The same command again would bring those that went back to where they were.
@@ -162,25 +146,54 @@ impl Planned for Prepared<'_> {
         ));
     }
 
-    fn into_entry(self, applied: Option<Result<Outcome>>) -> Entry {
-        let outcome = match applied {
-            Some(applied) => applied,
-            None if self.is_unchanged() => Ok(Outcome::Unchanged),
-            None => Ok(Outcome::Planned),
-        };
-        let result = outcome.map(|outcome| self.result(outcome));
-        Entry::of_service(&self.service.package, result, |done| {
-            done.image.digest.to_string()
-        })
+    fn told(&self, outcome: Outcome) -> String {
+        let reference = self.reference();
+        let (digest, previous) = (self.plan.digest, self.plan.previous);
+        match outcome {
+            Outcome::Changed => format!("{reference} moved from {previous} to {digest}"),
+            Outcome::Unchanged => format!("{reference} points at {digest} already"),
+            Outcome::Planned => format!("{reference} would move from {previous} to {digest}"),
+        }
+    }
+
+    /// How the image gets into the running tasks.
+    fn hints(&self, context: &Context) -> Vec<String> {
+        let workspace = &context.workspace;
+        let definitions = Context::command("imagedefinitions", self.service);
+        let container = workspace.container_name(self.service, Environment::Production);
+        let cluster = workspace.cluster(Environment::Production);
+        let package = &self.service.package;
+        vec![
+            "no running task has changed: write the image definitions, and deploy them".into(),
+            format!("`{definitions} --environment production --by-digest`"),
+            format!("register a revision of the task definition with that image for {container}"),
+            format!(
+                "`aws ecs update-service --cluster {cluster} --service {package} --task-definition REVISION`"
+            ),
+        ]
+    }
+
+    fn into_entry(self, outcome: Result<Outcome>) -> Entry {
+        let service = self.service.package.clone();
+        let result = outcome.map(|outcome| RolledBack {
+            service: service.clone(),
+            outcome: outcome.word("rolled-back"),
+            image: Tagged {
+                repository: self.repository.name().clone(),
+                tag: self.tag,
+                digest: self.plan.digest,
+            },
+            previous: self.plan.previous,
+        });
+        Entry::of_service(&service, result, |done| done.image.digest.to_string())
     }
 }
 
 impl Prepared<'_> {
-    fn go_back(&self) -> Result<Outcome> {
+    fn go_back(&self) -> Result<()> {
         let record = self.record();
         if self.is_unchanged() {
-            self.records.confirm_promotion(record)?;
-            return Ok(Outcome::Unchanged);
+            return self.records.confirm_promotion(record);
         }
         let (repository, tag) = (&*self.repository, &self.tag);
         let intention = Intention::Rollback(record.clone());
@@ -194,13 +207,7 @@ impl Prepared<'_> {
                 self.plan.digest,
                 Context::command("rollback", self.service)
             )
-        })?;
-        Ok(Outcome::RolledBack)
-    }
-
-    /// Whether there was nothing to do, and nothing was begun either.
-    fn is_unchanged(&self) -> bool {
-        self.plan.is_done() && self.begun.is_none()
+        })
     }
 
     fn record(&self) -> PromotionRecord {
@@ -215,48 +222,7 @@ impl Prepared<'_> {
         record
     }
 
-    /// Says how it ended, and gives what the result says.
-    fn result(&self, outcome: Outcome) -> RolledBack {
-        let reference = self.reference();
-        let (digest, previous) = (self.plan.digest, self.plan.previous);
-        match outcome {
-            Outcome::RolledBack => console::note(format_args!(
-                "{reference} moved from {previous} to {digest}"
-            )),
-            Outcome::Unchanged => {
-                console::note(format_args!("{reference} points at {digest} already"))
-            }
-            Outcome::Planned => console::note(format_args!(
-                "{reference} would move from {previous} to {digest}"
-            )),
-        }
-        RolledBack {
-            service: self.service.package.clone(),
-            outcome,
-            image: Tagged {
-                repository: self.repository.name().clone(),
-                tag: self.tag.clone(),
-                digest,
-            },
-            previous,
-        }
-    }
-
     fn reference(&self) -> String {
         self.repository.name().tagged(&self.tag)
     }
-}
-
-/// Says how the image gets into the running tasks.
-fn name_the_deployment(context: &Context, service: &Service) {
-    let definitions = Context::command("imagedefinitions", service);
-    let workspace = &context.workspace;
-    let container = workspace.container_name(service, Environment::Production);
-    let cluster = workspace.cluster(Environment::Production);
-    let package = &service.package;
-    console::note(format_args!(
-        "hint: no running task has changed. Write the image definitions with `{definitions} --environment production --by-digest`, then deploy them: \
-         register a revision of the task definition with that image for the container {container}, \
-         and `aws ecs update-service --cluster {cluster} --service {package} --task-definition REVISION`"
-    ));
 }

@@ -1,7 +1,6 @@
 //! Doing what was planned.
 
 use anyhow::Result;
-use serde::Serialize;
 
 use super::plan::{Change, Plan};
 use crate::error::{Fault, Kind};
@@ -28,20 +27,6 @@ impl<'a> Place<'a> {
     }
 }
 
-/// How a promotion ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Outcome {
-    /// The tag points at the digest now.
-    Promoted,
-    /// It did before.
-    Unchanged,
-    /// Nothing was done: a dry run, or another service failed.
-    Planned,
-    /// It failed.
-    Failed,
-}
-
 impl Plan {
     /// The digest that the plan displaces.
     pub fn previous(&self) -> Option<Digest> {
@@ -52,11 +37,10 @@ impl Plan {
     }
 
     /// Points the production tag at the digest. Killed at any instant it leaves
-    /// the old or the new digest there, and the next promotion finishes. Gives
-    /// [`Outcome::Promoted`] or [`Outcome::Unchanged`].
-    pub fn apply(&self, place: &Place<'_>) -> Result<Outcome> {
+    /// the old or the new digest there, and the next promotion finishes.
+    pub fn apply(&self, place: &Place<'_>) -> Result<()> {
         let Some(manifest) = &self.manifest else {
-            return Ok(Outcome::Unchanged);
+            return Ok(());
         };
         if let Some((staging, staging_tag)) = place.staging {
             bring_over(staging, staging_tag, place.production, manifest)?;
@@ -72,8 +56,7 @@ impl Plan {
             to: manifest,
             from,
         };
-        move_tag(place.production, wanted)?;
-        Ok(Outcome::Promoted)
+        move_tag(place.production, wanted)
     }
 
     /// Bringing an image over may take long. Where the tag has moved or come to be
