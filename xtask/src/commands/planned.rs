@@ -6,8 +6,8 @@ use anyhow::Result;
 use super::service_locks::ServiceLocks;
 use super::{Context, Entry, Report, SERVICES_AT_ONCE};
 use crate::delivery::{Intention, Records};
-use crate::oci::Tag;
-use crate::registry::{Access, Repository};
+use crate::promotion::Place;
+use crate::registry::Access;
 use crate::workspace::Service;
 use crate::{console, parallel};
 
@@ -167,12 +167,12 @@ fn tell_apart<P: Planned>(plans: &[P], applied: &[Result<Applied>]) {
 pub(super) fn intending<T>(
     records: &Records,
     intention: &Intention,
-    (repository, tag): (&dyn Repository, &Tag),
+    place: &Place<'_>,
     change: impl FnOnce() -> Result<T>,
 ) -> Result<T> {
     records.intend(intention)?;
     change().inspect_err(|_| {
-        let found = repository.resolve(tag);
+        let found = place.production.resolve(place.tag);
         if found.is_ok_and(|found| found == intention.record().previous) {
             // One that cannot be removed is one that a killed command leaves: the next one copes.
             let _ = records.withdraw();

@@ -216,9 +216,8 @@ impl Planned for Promotion<'_> {
         } else {
             let place = candidate.place();
             let intention = Intention::Promotion(record.clone());
-            let at = (place.production, place.tag);
             let apply = || plan.apply(&place);
-            planned::intending(&records, &intention, at, apply).with_context(promoting)?;
+            planned::intending(&records, &intention, &place, apply).with_context(promoting)?;
             records.write_promotion(&record)
         };
         let recorded = recorded.with_context(|| {
@@ -285,7 +284,7 @@ fn make_plan(
         expect: order.expect,
     };
     let seen = look(&place, &wish)?;
-    Ok(plan(&place, &wish, seen)?)
+    Ok(plan(place.names(), &wish, seen)?)
 }
 
 /// The digest that was tested; a note says how it is known.

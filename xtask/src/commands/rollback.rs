@@ -5,8 +5,8 @@ use super::planned::{self, Applied, Outcome, Planned, Turn};
 use super::{Context, Entry, Report, Services, Tagged, claims};
 use crate::console;
 use crate::delivery::{Intention, PromotionRecord, Records};
-use crate::oci::{Digest, Tag, Target};
-use crate::promotion::{RollbackPlan, plan_rest, plan_rollback};
+use crate::oci::{Digest, RepositoryName, Tag, Target};
+use crate::promotion::{Begun, Place, RollbackPlan, RollbackWish, look_back, plan_rollback};
 use crate::registry::Repository;
 use crate::workspace::{Environment, Service};
 
@@ -81,42 +81,42 @@ impl Rollback {
         claims::check(context, service)?;
         let repository = context.registries.open(&name, turn.access);
         let records = Records::new(context.workspace.records(service, Environment::Production));
-        let (plan, record) = match self.rest(&records, &*repository, &tag)? {
-            Some((plan, record)) => (plan, Some(record)),
-            None => {
-                let policy = service.production_tag;
-                let to = self.to.as_ref();
-                (plan_rollback(&*repository, &tag, policy, to)?, None)
-            }
+        let begun = unfinished(&records, &name, &tag);
+        let wish = RollbackWish {
+            policy: service.production_tag,
+            to: self.to.clone(),
+            begun: begun.as_ref().and_then(|record| {
+                Some(Begun {
+                    digest: record.digest,
+                    previous: record.previous?,
+                })
+            }),
         };
+        let place = Place {
+            production: &*repository,
+            tag: &tag,
+            staging: None,
+        };
+        let seen = look_back(&place, &wish)?;
+        let plan = plan_rollback(place.names(), &wish, seen)?;
         Ok(Prepared {
             service,
+            begun: begun.filter(|_| plan.finishes),
             tag,
             repository,
             records,
             plan,
-            begun: record,
         })
     }
+}
 
-    /// What is left to do of a rollback that was killed, and its record. Going back
-    /// once more would bring the image again that it was to take away.
-    fn rest(
-        &self,
-        records: &Records,
-        repository: &dyn Repository,
-        tag: &Tag,
-    ) -> Result<Option<(RollbackPlan, PromotionRecord)>> {
-        let Some(Intention::Rollback(record)) = records.unfinished() else {
-            return Ok(None);
-        };
-        let is_this =
-            record.repository == *repository.name() && record.tag == *tag && self.to.is_none();
-        let Some(previous) = record.previous.filter(|_| is_this) else {
-            return Ok(None);
-        };
-        let plan = plan_rest(repository, tag, record.digest, previous)?;
-        Ok(plan.map(|plan| (plan, record)))
+/// The record of a rollback of this tag that was begun and never recorded.
+fn unfinished(records: &Records, name: &RepositoryName, tag: &Tag) -> Option<PromotionRecord> {
+    match records.unfinished()? {
+        Intention::Rollback(record) if record.repository == *name && record.tag == *tag => {
+            Some(record)
+        }
+        Intention::Rollback(_) | Intention::Promotion(_) => None,
     }
 }
 
@@ -195,10 +195,14 @@ impl Prepared<'_> {
         if self.is_unchanged() {
             return self.records.confirm_promotion(record);
         }
-        let (repository, tag) = (&*self.repository, &self.tag);
+        let place = Place {
+            production: &*self.repository,
+            tag: &self.tag,
+            staging: None,
+        };
         let intention = Intention::Rollback(record.clone());
-        planned::intending(&self.records, &intention, (repository, tag), || {
-            self.plan.apply(repository, tag)
+        planned::intending(&self.records, &intention, &place, || {
+            self.plan.apply(&place)
         })?;
         self.records.write_promotion(&record).with_context(|| {
             format!(

@@ -2,9 +2,9 @@
 
 use anyhow::Result;
 
-use super::plan::{Change, Plan};
+use super::plan::{Change, Names, Plan};
 use crate::error::{Fault, Kind};
-use crate::oci::{Digest, Manifest, Tag, Target, annotation};
+use crate::oci::{Digest, Manifest, RepositoryName, Tag, Target, annotation};
 use crate::registry::{Displaced, First, Move, Moved, Repository, copy_image, copy_referrers};
 use crate::workspace::is_dirty;
 
@@ -24,6 +24,17 @@ impl<'a> Place<'a> {
     pub fn source(&self) -> &'a dyn Repository {
         self.staging
             .map_or(self.production, |(repository, _)| repository)
+    }
+
+    /// What a decision needs to know of it.
+    pub fn names(&self) -> Names<'a> {
+        Names {
+            production: self.production.name(),
+            tag: self.tag,
+            staging: self
+                .staging
+                .map(|(repository, tag)| (repository.name(), tag)),
+        }
     }
 }
 
@@ -67,7 +78,7 @@ impl Plan {
         if found == self.previous() || found == Some(self.digest) {
             return Ok(());
         }
-        Err(raced(place.production, place.tag, found, self.digest).into())
+        Err(raced(place.production.name(), place.tag, found, self.digest).into())
     }
 }
 
@@ -105,18 +116,20 @@ pub fn commit_tag(tag: &Tag, manifest: &Manifest) -> Result<Option<Tag>, Fault> 
 pub(super) fn move_tag(repository: &dyn Repository, wanted: Move<'_>) -> Result<()> {
     match repository.move_tag(wanted)? {
         Moved::Done => Ok(()),
-        Moved::Raced(found) => Err(raced(repository, wanted.tag, found, wanted.to.digest()).into()),
+        Moved::Raced(found) => {
+            Err(raced(repository.name(), wanted.tag, found, wanted.to.digest()).into())
+        }
     }
 }
 
 /// Somebody else moved the tag, which should point at `wanted`.
 pub(super) fn raced(
-    repository: &dyn Repository,
+    repository: &RepositoryName,
     tag: &Tag,
     found: Option<Digest>,
     wanted: Digest,
 ) -> Fault {
-    let reference = repository.name().tagged(tag);
+    let reference = repository.tagged(tag);
     let found = found.map_or_else(|| "nothing".to_owned(), |digest| digest.to_string());
     Kind::Raced
         .because(format!(
