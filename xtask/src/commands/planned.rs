@@ -16,11 +16,14 @@ pub(super) trait Planned: Send + Sync {
     /// The service whose production changes.
     fn service(&self) -> &Service;
 
+    /// What an earlier command began, and this one finishes.
+    fn begun(&self) -> Option<&Intention>;
+
     /// Whether there is nothing to change.
     fn is_unchanged(&self) -> bool;
 
     /// Makes the change and records it; one that is not needed may still have to be recorded.
-    fn apply(&self, context: &Context) -> Result<Applied>;
+    fn apply(&self) -> Result<Applied>;
 
     /// Warns that some services came through and others did not.
     fn warn(done: &[&str], missing: &[&str]);
@@ -112,7 +115,15 @@ pub(super) fn carry_out<'a, T: Sync, P: Planned>(
         return Report::new(entries.collect());
     }
     let plans: Vec<P> = plans.into_iter().flatten().collect();
-    let applied = parallel::map(&plans, SERVICES_AT_ONCE, |plan| plan.apply(context));
+    let applied = parallel::map(&plans, SERVICES_AT_ONCE, |plan| {
+        if let Some(begun) = plan.begun() {
+            console::note(format_args!(
+                "{}: finishing {begun}",
+                plan.service().package
+            ));
+        }
+        plan.apply()
+    });
     tell_apart(&plans, &applied);
     let entries = plans.into_iter().zip(applied).map(|(plan, applied)| {
         // What was done and not recorded is a failure all the same.

@@ -79,7 +79,10 @@ pub(super) fn promote<'a>(context: &Context, orders: &[Order<'a>], dry_run: bool
 struct Promotion<'a> {
     service: &'a Service,
     candidate: Candidate,
+    records: Records,
     plan: Plan,
+    /// What an earlier command began, and this one finishes.
+    begun: Option<Intention>,
 }
 
 /// The repositories and tags of one service.
@@ -174,9 +177,14 @@ impl<'a> Promotion<'a> {
             Candidate::open(context, service, turn.access).map_err(|error| failed(None, error))?;
         let plan = make_plan(context, turn, order, &candidate)
             .map_err(|error| failed(Some(&candidate), error))?;
+        let records = Records::new(context.workspace.records(service, Environment::Production));
+        let begun = records.unfinished(candidate.production.name(), &candidate.tag);
+        let is_there = plan.change == Change::Nothing;
         Ok(Self {
+            begun: begun.filter(|begun| is_there && begun.record().digest == plan.digest),
             service,
             candidate,
+            records,
             plan,
         })
     }
@@ -198,27 +206,33 @@ impl Planned for Promotion<'_> {
         self.service
     }
 
+    fn begun(&self) -> Option<&Intention> {
+        self.begun.as_ref()
+    }
+
     fn is_unchanged(&self) -> bool {
         self.plan.change == Change::Nothing
     }
 
-    fn apply(&self, context: &Context) -> Result<Applied> {
+    fn apply(&self) -> Result<Applied> {
         let Self {
             service,
             candidate,
+            records,
             plan,
+            begun,
         } = self;
-        let promoting = || format!("promoting {}", service.package);
-        let records = Records::new(context.workspace.records(service, Environment::Production));
         let record = self.record();
-        let recorded = if self.is_unchanged() {
-            records.confirm_promotion(record)
-        } else {
-            let place = candidate.place();
-            let intention = Intention::Promotion(record.clone());
-            let apply = || plan.apply(&place);
-            planned::intending(&records, &intention, &place, apply).with_context(promoting)?;
-            records.write_promotion(&record)
+        let recorded = match begun {
+            Some(begun) => records.write_promotion(begun.record()),
+            None if self.is_unchanged() => records.confirm_promotion(record),
+            None => {
+                let place = candidate.place();
+                let intention = Intention::Promotion(record.clone());
+                planned::intending(records, &intention, &place, || plan.apply(&place))
+                    .with_context(|| format!("promoting {}", service.package))?;
+                records.write_promotion(&record)
+            }
         };
         let recorded = recorded.with_context(|| {
             let reference = candidate.reference();

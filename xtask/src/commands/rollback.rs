@@ -5,8 +5,10 @@ use super::planned::{self, Applied, Outcome, Planned, Turn};
 use super::{Context, Entry, Report, Services, Tagged, claims};
 use crate::console;
 use crate::delivery::{Intention, PromotionRecord, Records};
-use crate::oci::{Digest, RepositoryName, Tag, Target};
-use crate::promotion::{Begun, Place, RollbackPlan, RollbackWish, look_back, plan_rollback};
+use crate::oci::{Digest, Tag, Target};
+use crate::promotion::{
+    Begun, PREVIOUS, Place, RollbackPlan, RollbackWish, look_back, plan_rollback,
+};
 use crate::registry::Repository;
 use crate::workspace::{Environment, Service};
 
@@ -44,8 +46,8 @@ struct Prepared<'a> {
     repository: Box<dyn Repository>,
     records: Records,
     plan: RollbackPlan,
-    /// What an earlier rollback was to record, which this one finishes.
-    begun: Option<PromotionRecord>,
+    /// What an earlier command began, and this one finishes.
+    begun: Option<Intention>,
 }
 
 impl Rollback {
@@ -81,16 +83,11 @@ impl Rollback {
         claims::check(context, service)?;
         let repository = context.registries.open(&name, turn.access);
         let records = Records::new(context.workspace.records(service, Environment::Production));
-        let begun = unfinished(&records, &name, &tag);
+        let begun = records.unfinished(&name, &tag);
         let wish = RollbackWish {
             policy: service.production_tag,
             to: self.to.clone(),
-            begun: begun.as_ref().and_then(|record| {
-                Some(Begun {
-                    digest: record.digest,
-                    previous: record.previous?,
-                })
-            }),
+            begun: begun.as_ref().and_then(rollback_of),
         };
         let place = Place {
             production: &*repository,
@@ -101,7 +98,10 @@ impl Rollback {
         let plan = plan_rollback(place.names(), &wish, seen)?;
         Ok(Prepared {
             service,
-            begun: begun.filter(|_| plan.finishes),
+            begun: begun.filter(|begun| {
+                let is_there = plan.is_done() && begun.record().digest == plan.digest;
+                plan.finishes || is_there
+            }),
             tag,
             repository,
             records,
@@ -110,13 +110,13 @@ impl Rollback {
     }
 }
 
-/// The record of a rollback of this tag that was begun and never recorded.
-fn unfinished(records: &Records, name: &RepositoryName, tag: &Tag) -> Option<PromotionRecord> {
-    match records.unfinished()? {
-        Intention::Rollback(record) if record.repository == *name && record.tag == *tag => {
-            Some(record)
-        }
-        Intention::Rollback(_) | Intention::Promotion(_) => None,
+fn rollback_of(begun: &Intention) -> Option<Begun> {
+    match begun {
+        Intention::Rollback(record) => Some(Begun {
+            digest: record.digest,
+            previous: record.previous?,
+        }),
+        Intention::Promotion(_) => None,
     }
 }
 
@@ -125,12 +125,16 @@ impl Planned for Prepared<'_> {
         self.service
     }
 
-    /// Whether nothing was begun either.
-    fn is_unchanged(&self) -> bool {
-        self.plan.is_done() && self.begun.is_none()
+    fn begun(&self) -> Option<&Intention> {
+        self.begun.as_ref()
     }
 
-    fn apply(&self, _context: &Context) -> Result<Applied> {
+    /// What was begun is changed by whoever finishes it.
+    fn is_unchanged(&self) -> bool {
+        self.plan.is_done() && !self.plan.finishes
+    }
+
+    fn apply(&self) -> Result<Applied> {
         self.go_back()
             .with_context(|| format!("rolling back {}", self.service.package))?;
         Ok(Applied { recorded: Ok(()) })
@@ -148,29 +152,47 @@ impl Planned for Prepared<'_> {
 
     fn told(&self, outcome: Outcome) -> String {
         let reference = self.reference();
-        let (digest, previous) = (self.plan.digest, self.plan.previous);
+        let RollbackPlan {
+            digest, previous, ..
+        } = &self.plan;
         match outcome {
-            Outcome::Changed => format!("{reference} moved from {previous} to {digest}"),
             Outcome::Unchanged => format!("{reference} points at {digest} already"),
+            Outcome::Planned if self.plan.finishes => {
+                format!("{reference} points at {digest} already; that would be recorded")
+            }
             Outcome::Planned => format!("{reference} would move from {previous} to {digest}"),
+            Outcome::Changed if self.plan.is_done() => {
+                format!("{reference} points at {digest} already; nothing else was moved")
+            }
+            Outcome::Changed if self.plan.finishes => format!(
+                "{reference} points at {digest} already; {reference}-{PREVIOUS} keeps {previous} now, nothing else was moved"
+            ),
+            Outcome::Changed => format!("{reference} moved from {previous} to {digest}"),
         }
     }
 
-    /// How the image gets into the running tasks.
+    /// How the image gets into the running tasks. Who meant another rollback than the one
+    /// that was begun still wants to go back.
     fn hints(&self, context: &Context) -> Vec<String> {
         let workspace = &context.workspace;
         let definitions = Context::command("imagedefinitions", self.service);
         let container = workspace.container_name(self.service, Environment::Production);
         let cluster = workspace.cluster(Environment::Production);
         let package = &self.service.package;
-        vec![
+        let again = self.plan.finishes.then(|| {
+            let rollback = Context::command("rollback", self.service);
+            let previous = self.plan.previous;
+            format!("where production is to run {previous} again: `{rollback} --to {previous}`")
+        });
+        let deployment = [
             "no running task has changed: write the image definitions, and deploy them".into(),
             format!("`{definitions} --environment production --by-digest`"),
             format!("register a revision of the task definition with that image for {container}"),
             format!(
                 "`aws ecs update-service --cluster {cluster} --service {package} --task-definition REVISION`"
             ),
-        ]
+        ];
+        again.into_iter().chain(deployment).collect()
     }
 
     fn into_entry(self, outcome: Result<Outcome>) -> Entry {
@@ -193,7 +215,10 @@ impl Prepared<'_> {
     fn go_back(&self) -> Result<()> {
         let record = self.record();
         if self.is_unchanged() {
-            return self.records.confirm_promotion(record);
+            return match &self.begun {
+                Some(begun) => self.records.write_promotion(begun.record()),
+                None => self.records.confirm_promotion(record),
+            };
         }
         let place = Place {
             production: &*self.repository,
@@ -216,7 +241,7 @@ impl Prepared<'_> {
 
     fn record(&self) -> PromotionRecord {
         if let Some(begun) = &self.begun {
-            return begun.clone();
+            return begun.record().clone();
         }
         let package = &self.service.package;
         let mut record =

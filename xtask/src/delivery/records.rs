@@ -1,6 +1,7 @@
 //! The records of what an environment was last given.
 
 use std::env;
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -65,7 +66,7 @@ impl PromotionRecord {
     }
 
     /// Whether both records tell of the same image under the same tag.
-    pub fn is_of_same_image(&self, other: &Self) -> bool {
+    fn is_of_same_image(&self, other: &Self) -> bool {
         (&self.repository, &self.tag, self.digest) == (&other.repository, &other.tag, other.digest)
     }
 }
@@ -88,11 +89,16 @@ impl Intention {
             Self::Promotion(record) | Self::Rollback(record) => record,
         }
     }
+}
 
-    fn into_record(self) -> PromotionRecord {
-        match self {
-            Self::Promotion(record) | Self::Rollback(record) => record,
-        }
+impl fmt::Display for Intention {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let change = match self {
+            Self::Promotion(_) => "promotion",
+            Self::Rollback(_) => "rollback",
+        };
+        let PromotionRecord { by, time, .. } = self.record();
+        write!(formatter, "the {change} that {by} began at {time}")
     }
 }
 
@@ -143,9 +149,14 @@ impl Records {
         files::remove(&self.intention())
     }
 
-    /// What was begun and never recorded. An intention that cannot be read is none.
-    pub fn unfinished(&self) -> Option<Intention> {
-        read_json(&self.intention()).ok().flatten()
+    /// What was begun with this tag and never recorded. An intention that cannot be read
+    /// is none.
+    pub fn unfinished(&self, repository: &RepositoryName, tag: &Tag) -> Option<Intention> {
+        let found: Option<Intention> = read_json(&self.intention()).ok().flatten();
+        found.filter(|found| {
+            let record = found.record();
+            (&record.repository, &record.tag) == (repository, tag)
+        })
     }
 
     /// Records that the environment was given `digest`.
@@ -168,14 +179,11 @@ impl Records {
     }
 
     /// Records an image that was there already. Who released it, when and instead of
-    /// what is known from an earlier record, or from what a killed run intended;
-    /// `record` is for where neither tells of this image.
+    /// what is known where the last record tells of this image.
     pub fn confirm_promotion(&self, record: PromotionRecord) -> Result<()> {
-        let unfinished = self.unfinished().map(Intention::into_record);
         // A record that cannot be read is about to be replaced by one that can.
         let recorded = self.read_promotion().ok().flatten();
-        let mut earlier = [unfinished, recorded].into_iter().flatten();
-        let known = earlier.find(|earlier| earlier.is_of_same_image(&record));
+        let known = recorded.filter(|recorded| recorded.is_of_same_image(&record));
         self.write_promotion(&known.unwrap_or(record))
     }
 
