@@ -14,11 +14,15 @@ use crate::workspace::{Environment, Service};
 
 /// Point the production tags at the tested digests
 ///
-/// Nothing is rebuilt and no layer is moved. The digest is the one of --digest,
-/// else of PREFIX_TESTED_DIGEST, else what the staging tag points at. All checks
-/// of all services come before the first change of any. A registry has no
-/// conditional PUT: a move by somebody else between the last look at the tag and
-/// the PUT stays unseen.
+/// Nothing is rebuilt, and no layer is moved unless production has a repository of
+/// its own: then what is missing there is mounted or copied. The digest is the one
+/// of --digest, else of PREFIX_TESTED_DIGEST, else what the staging tag points at;
+/// CodeBuild refuses without one of the first two. A displaced image stays under
+/// TAG-previous, and imageDetail.json and promotion.json tell what was released.
+///
+/// All checks of all services come before the first change of any. A registry has no
+/// conditional PUT: a move by somebody else between the last look at the tag and the
+/// PUT stays unseen.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct PromoteToProduction {
