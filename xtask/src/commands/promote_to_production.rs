@@ -31,7 +31,7 @@ pub struct PromoteToProduction {
     /// The digest that was tested; with one SERVICE
     #[arg(long, value_name = "DIGEST")]
     digest: Option<Digest>,
-    /// What the production tag must point at now; with one SERVICE
+    /// What the production tag must point at now, also an image that is lost; with one SERVICE
     #[arg(long, value_name = "DIGEST|absent")]
     expect: Option<Expectation>,
     /// Check everything, change nothing
@@ -265,6 +265,9 @@ impl Planned for Promotion<'_> {
                 format!("{reference} would move from {old} to {digest}")
             }
             (Outcome::Changed, None) => format!("{reference} was created, pointing at {digest}"),
+            (Outcome::Changed, Some(old)) if !self.plan.keeps() => format!(
+                "{reference} moved from {old} to {digest}; the old one is lost, nothing is kept"
+            ),
             (Outcome::Changed, Some(old)) => format!(
                 "{reference} moved from {old} to {digest}; {reference}-previous keeps the old one"
             ),

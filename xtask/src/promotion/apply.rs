@@ -57,7 +57,7 @@ impl Plan {
             bring_over(staging, staging_tag, place.production, manifest)?;
             self.look_again(place)?;
         }
-        let from = self.displaced.as_ref().map(|(manifest, kept)| Displaced {
+        let displaced = self.displaced.as_ref().map(|(manifest, kept)| Displaced {
             manifest,
             kept,
             first: First::Kept,
@@ -65,7 +65,8 @@ impl Plan {
         let wanted = Move {
             tag: place.tag,
             to: manifest,
-            from,
+            from: self.previous(),
+            displaced,
         };
         move_tag(place.production, wanted)
     }

@@ -6,6 +6,7 @@ use super::PREVIOUS;
 use super::apply::{Place, raced};
 use super::plan::{Change, Observation, Wish};
 use super::rollback::{RollbackObservation, RollbackWish, Step, Tags};
+use crate::error::{Fault, Kind};
 use crate::oci::Target;
 use crate::workspace::TagPolicy;
 
@@ -15,7 +16,7 @@ pub fn look(place: &Place<'_>, wish: &Wish) -> Result<Observation> {
     let mut seen = Observation {
         current: place.production.resolve(place.tag)?,
         manifest: None,
-        displaced: None,
+        displaced: Ok(None),
     };
     let change = wish.change(seen.current);
     if change == Change::Nothing {
@@ -27,7 +28,12 @@ pub fn look(place: &Place<'_>, wish: &Wish) -> Result<Observation> {
         source.check_whole(manifest)?;
     }
     if let (Change::Displace { previous }, TagPolicy::Moving) = (change, wish.policy) {
-        seen.displaced = place.production.manifest(&previous)?;
+        seen.displaced = match place.production.manifest(&previous) {
+            Err(error) if matches!(Fault::kind_of(&error), Kind::Failed | Kind::NotFound) => {
+                Err(Fault::summary_of(&error))
+            }
+            found => Ok(found?),
+        };
     }
     Ok(seen)
 }

@@ -101,8 +101,9 @@ pub struct Observation {
     pub current: Option<Digest>,
     /// The wanted manifest; not asked for where the tag points at it already.
     pub manifest: Option<Manifest>,
-    /// The manifest that the tag points at, where another one may displace it.
-    pub displaced: Option<Manifest>,
+    /// The manifest that the tag points at, where another one may displace it; a fault
+    /// where it is broken.
+    pub displaced: Result<Option<Manifest>, Fault>,
 }
 
 /// What is to become of the production tag.
@@ -133,6 +134,11 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Whether an image is displaced and kept.
+    pub fn keeps(&self) -> bool {
+        self.displaced.is_some()
+    }
+
     /// The commit that the image was built from, where its manifest says so.
     pub fn commit(&self) -> Option<&str> {
         self.manifest.as_ref()?.annotation(annotation::REVISION)
@@ -184,15 +190,27 @@ pub fn plan(names: Names<'_>, wish: &Wish, seen: Observation) -> Result<Plan, Fa
                 ))
                 .hint("raise the version in the production tag's parameter"));
         };
-        let displaced = seen.displaced.ok_or_else(|| {
+        let lost = || {
             Kind::NotFound.because(format!(
                 "{reference} points at {previous}, which is not there"
             ))
-        })?;
-        plan.displaced = Some((displaced, kept));
+        };
+        match seen.displaced.and_then(|found| found.ok_or_else(lost)) {
+            Ok(displaced) => plan.displaced = Some((displaced, kept)),
+            // Whoever names it knows what is lost.
+            Err(_) if wish.expect == Some(Expectation::Digest(previous)) => {}
+            Err(why) => return Err(why.hint(without_keeping(&wish.digest, &previous))),
+        }
     }
     plan.manifest = Some(manifest);
     Ok(plan)
+}
+
+/// What to type where the displaced image is lost, and can be kept no longer.
+pub(super) fn without_keeping(digest: &Digest, previous: &Digest) -> String {
+    format!(
+        "to release without keeping what is lost: `cargo xtask promote-to-production SERVICE --digest {digest} --expect {previous}`"
+    )
 }
 
 fn check_expectation(
@@ -260,7 +278,7 @@ mod tests {
         Observation {
             current: current.map(digest),
             manifest: Some(manifest("new", "")),
-            displaced: current.map(|content| manifest(content, "")),
+            displaced: Ok(current.map(|content| manifest(content, ""))),
         }
     }
 
@@ -292,13 +310,30 @@ mod tests {
     }
 
     #[test]
+    fn what_is_lost_is_displaced_by_whoever_names_it() {
+        let named = expecting(Expectation::Digest(digest("old")));
+        for displaced in [Ok(None), Err(Kind::Failed.because("broken"))] {
+            let seen = Observation {
+                displaced,
+                ..seen(Some("old"))
+            };
+            let plan = names(|names| plan(names, &named, seen)).unwrap();
+            assert!(plan.manifest.is_some() && !plan.keeps());
+        }
+    }
+
+    #[test]
     fn what_cannot_be_done_is_told_with_what_to_type() {
         let missing = Observation {
             manifest: None,
             ..seen(None)
         };
         let lost = Observation {
-            displaced: None,
+            displaced: Ok(None),
+            ..seen(Some("old"))
+        };
+        let broken = Observation {
+            displaced: Err(Kind::Failed.because("broken")),
             ..seen(Some("old"))
         };
         let dirty = Observation {
@@ -309,6 +344,7 @@ mod tests {
         let other = expecting(Expectation::Digest(digest("other")));
         for (wish, seen, kind, words) in [
             (wish(), missing, Kind::NotFound, digest("new").to_string()),
+            (wish(), broken, Kind::Failed, "broken".into()),
             (wish(), lost, Kind::NotFound, digest("old").to_string()),
             (wish(), dirty, Kind::Refused, "uncommitted".into()),
             (

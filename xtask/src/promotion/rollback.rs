@@ -5,7 +5,7 @@ use anyhow::Result;
 
 use super::PREVIOUS;
 use super::apply::{Place, move_tag};
-use super::plan::{Names, check_origin};
+use super::plan::{Names, check_origin, without_keeping};
 use crate::error::{Fault, Kind};
 use crate::oci::{Digest, Manifest, Tag, Target, annotation};
 use crate::registry::{Displaced, First, Move};
@@ -181,7 +181,10 @@ pub fn plan_rollback(
         Step::Keep | Step::Nothing => None,
     };
     let displaced = match way.step {
-        Step::Swap | Step::Keep => Some(found(seen.displaced, way.previous)?),
+        Step::Swap | Step::Keep => Some(
+            found(seen.displaced, way.previous)
+                .map_err(|fault| fault.hint(without_keeping(&way.digest, &way.previous)))?,
+        ),
         Step::Nothing => None,
     };
     if let Some(wanted) = &wanted {
@@ -230,7 +233,8 @@ impl RollbackPlan {
         let wanted = Move {
             tag: place.tag,
             to: wanted,
-            from: Some(displaced),
+            from: Some(self.previous),
+            displaced: Some(displaced),
         };
         move_tag(place.production, wanted)
     }

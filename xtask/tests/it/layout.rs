@@ -358,7 +358,7 @@ fn a_displaced_manifest_that_is_missing_stops_all_before_the_first_change() {
     let sandbox = Sandbox::new();
     let first = sandbox.has_staged("first");
     sandbox.ok(["promote"]);
-    sandbox.has_staged("second");
+    let second = sandbox.has_staged("second");
     let missing = format!("target/registry/backend/blobs/sha256/{}", first.hex());
     fs::remove_file(sandbox.path(&missing)).unwrap();
     for arguments in [&["promote"][..], &["promote", "--dry-run"]] {
@@ -369,6 +369,12 @@ fn a_displaced_manifest_that_is_missing_stops_all_before_the_first_change() {
     }
     let other = tag(&sandbox, "backend-for-frontend", "1.0.RELEASE");
     assert_eq!(other, Some(first.to_string()));
+    // Whoever names it knows that it is lost.
+    let ran = sandbox.run(["promote", "backend"]);
+    ran.fails(1, &[&format!("--digest {second} --expect {first}")]);
+    sandbox.ok(["promote", "backend", "--expect", &first.to_string()]);
+    let found = ["1.0.RELEASE", "1.0.RELEASE-previous"].map(|name| tag(&sandbox, "backend", name));
+    assert_eq!(found, [Some(second.to_string()), None]);
 }
 
 #[test]
