@@ -1,6 +1,5 @@
 //! The commands: one file each, with its arguments, its documentation and its run.
 
-mod alone;
 mod bench;
 mod build;
 mod ci;
@@ -18,6 +17,7 @@ mod planned;
 mod promote_to_production;
 mod report;
 mod rollback;
+mod service_locks;
 mod setup;
 mod staging_tag;
 mod test;
@@ -30,7 +30,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 
 use crate::error::{Fault, Kind};
-use crate::oci::Digest;
+use crate::oci::{Digest, RepositoryName, Tag};
 use crate::parameters::Parameters;
 use crate::registry::Registries;
 use crate::workspace::{Service, Workspace};
@@ -112,7 +112,7 @@ pub struct Services {
 /// What is known of an image under a tag, as results name it.
 #[derive(Debug, Clone, serde::Serialize)]
 struct Tagged {
-    repository: String,
-    tag: String,
+    repository: RepositoryName,
+    tag: Tag,
     digest: Digest,
 }

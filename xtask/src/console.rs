@@ -45,15 +45,18 @@ pub fn warn(text: impl Display) {
     note(format_args!("warning: {text}"));
 }
 
+/// A line that says what to type next.
+pub fn hint(text: impl Display) {
+    note(format_args!("hint: {text}"));
+}
+
 /// An error with the chain of its causes, then its hints.
 pub fn error(error: &anyhow::Error) {
     note(format_args!("error: {error}"));
     for cause in error.chain().skip(1) {
         note(format_args!("  because: {cause}"));
     }
-    for hint in Fault::hints_of(error) {
-        note(format_args!("hint: {hint}"));
-    }
+    Fault::hints_of(error).iter().for_each(hint);
 }
 
 /// Does `work` as a step that the user sees begin and end, with its time.

@@ -81,7 +81,9 @@ pub struct Move<'a> {
     /// What it is to point at.
     pub to: &'a Manifest,
     /// What it points at now; `None` where it does not exist.
-    pub from: Option<Displaced<'a>>,
+    pub from: Option<Digest>,
+    /// What is to be kept of that; `None` where nothing can be.
+    pub displaced: Option<Displaced<'a>>,
 }
 
 /// What a tag is moved away from, and the tag that keeps it: without one a

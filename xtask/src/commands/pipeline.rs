@@ -167,7 +167,7 @@ fn stage(context: &Context, service: &Service) -> Result<Delivered> {
     let detail = records.image_detail().display().to_string();
     Ok(Delivered {
         service: service.package.clone(),
-        tag: pushed.image.tag,
+        tag: pushed.image.tag.to_string(),
         digest: pushed.image.digest,
         files: vec![definitions.file, detail],
     })

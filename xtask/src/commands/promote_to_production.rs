@@ -1,25 +1,28 @@
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
-use super::alone::Alone;
-use super::planned::{self, Planned};
+use super::planned::{self, Applied, Outcome, Planned, Turn};
 use super::{Context, Entry, Report, Services, claims};
 use crate::console;
 use crate::delivery::{Intention, PromotionRecord, Records};
 use crate::error::Kind;
 use crate::oci::{Digest, RepositoryName, Tag};
 use crate::parameters::in_codebuild;
-use crate::promotion::{Change, Expectation, Outcome, Place, Plan, Wish, look, plan};
+use crate::promotion::{Change, Expectation, Place, Plan, Wish, look, plan};
 use crate::registry::{Access, Repository, Traffic};
 use crate::workspace::{Environment, Service};
 
 /// Point the production tags at the tested digests
 ///
-/// Nothing is rebuilt and no layer is moved. The digest is the one of --digest,
-/// else of PREFIX_TESTED_DIGEST, else what the staging tag points at. All checks
-/// of all services come before the first change of any. A registry has no
-/// conditional PUT: a move by somebody else between the last look at the tag and
-/// the PUT stays unseen.
+/// Nothing is rebuilt, and no layer is moved unless production has a repository of
+/// its own: then what is missing there is mounted or copied. The digest is the one
+/// of --digest, else of PREFIX_TESTED_DIGEST, else what the staging tag points at;
+/// CodeBuild refuses without one of the first two. A displaced image stays under
+/// TAG-previous, and imageDetail.json and promotion.json tell what was released.
+///
+/// All checks of all services come before the first change of any. A registry has no
+/// conditional PUT: a move by somebody else between the last look at the tag and the
+/// PUT stays unseen.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct PromoteToProduction {
@@ -28,7 +31,7 @@ pub struct PromoteToProduction {
     /// The digest that was tested; with one SERVICE
     #[arg(long, value_name = "DIGEST")]
     digest: Option<Digest>,
-    /// What the production tag must point at now; with one SERVICE
+    /// What the production tag must point at now, also an image that is lost; with one SERVICE
     #[arg(long, value_name = "DIGEST|absent")]
     expect: Option<Expectation>,
     /// Check everything, change nothing
@@ -69,15 +72,10 @@ pub(super) struct Order<'a> {
 
 /// Promotes services side by side: the plans of all of them come first. They are made once
 /// no other command changes any more what they look at.
-pub(super) fn promote(context: &Context, orders: &[Order<'_>], dry_run: bool) -> Report {
-    let (access, alone) = if dry_run {
-        (Access::Pull, Alone::default())
-    } else {
-        let services = orders.iter().map(|order| order.service);
-        (Access::Push, Alone::with(context, services))
-    };
-    planned::carry_out(context, orders, dry_run, |order| {
-        Promotion::plan(context, &alone, order, access)
+pub(super) fn promote<'a>(context: &Context, orders: &[Order<'a>], dry_run: bool) -> Report {
+    let service_of = |order: &Order<'a>| order.service;
+    planned::carry_out(context, orders, service_of, dry_run, |order, turn| {
+        Promotion::plan(context, turn, order)
     })
 }
 
@@ -85,7 +83,10 @@ pub(super) fn promote(context: &Context, orders: &[Order<'_>], dry_run: bool) ->
 struct Promotion<'a> {
     service: &'a Service,
     candidate: Candidate,
+    records: Records,
     plan: Plan,
+    /// What an earlier command began, and this one finishes.
+    begun: Option<Intention>,
 }
 
 /// The repositories and tags of one service.
@@ -95,18 +96,11 @@ struct Candidate {
     staging: Option<(Box<dyn Repository>, Tag)>,
 }
 
-/// A promotion that was done, and whether it could be recorded. Recorded or not, the
-/// service was promoted.
-struct Applied {
-    outcome: Outcome,
-    recorded: Result<()>,
-}
-
 /// What the result says of one service.
 #[derive(Serialize)]
 struct Object<'a> {
     service: &'a str,
-    outcome: Outcome,
+    outcome: &'static str,
     repository: Option<&'a RepositoryName>,
     tag: Option<&'a Tag>,
     digest: Option<Digest>,
@@ -166,7 +160,7 @@ impl<'a> Object<'a> {
     fn failed(service: &'a Service, candidate: Option<&'a Candidate>) -> Self {
         Self {
             service: &service.package,
-            outcome: Outcome::Failed,
+            outcome: "failed",
             repository: candidate.map(|candidate| candidate.production.name()),
             tag: candidate.map(|candidate| &candidate.tag),
             digest: None,
@@ -177,24 +171,24 @@ impl<'a> Object<'a> {
 }
 
 impl<'a> Promotion<'a> {
-    fn plan(
-        context: &Context,
-        alone: &Alone<'_>,
-        order: &Order<'a>,
-        access: Access,
-    ) -> Result<Self, Entry> {
+    fn plan(context: &Context, turn: &Turn<'_>, order: &Order<'a>) -> Result<Self, Entry> {
         let service = order.service;
         let failed = |candidate: Option<&Candidate>, error: anyhow::Error| {
             let error = error.context(format!("planning the promotion of {}", service.package));
             Entry::failed(&Object::failed(service, candidate), error)
         };
         let candidate =
-            Candidate::open(context, service, access).map_err(|error| failed(None, error))?;
-        let plan = make_plan(context, alone, order, &candidate)
+            Candidate::open(context, service, turn.access).map_err(|error| failed(None, error))?;
+        let plan = make_plan(context, turn, order, &candidate)
             .map_err(|error| failed(Some(&candidate), error))?;
+        let records = Records::new(context.workspace.records(service, Environment::Production));
+        let begun = records.unfinished(candidate.production.name(), &candidate.tag);
+        let is_there = plan.change == Change::Nothing;
         Ok(Self {
+            begun: begun.filter(|begun| is_there && begun.record().digest == plan.digest),
             service,
             candidate,
+            records,
             plan,
         })
     }
@@ -209,62 +203,46 @@ impl<'a> Promotion<'a> {
         record.commit = self.plan.commit().map(str::to_owned);
         record
     }
-
-    fn show(&self, outcome: Outcome) {
-        let reference = self.candidate.reference();
-        let digest = self.plan.digest;
-        match (outcome, self.plan.previous()) {
-            (Outcome::Unchanged, _) => {
-                console::note(format_args!("{reference} points at {digest} already"))
-            }
-            (Outcome::Planned, None) => console::note(format_args!(
-                "{reference} would be created, pointing at {digest}"
-            )),
-            (Outcome::Planned, Some(old)) => console::note(format_args!(
-                "{reference} would move from {old} to {digest}"
-            )),
-            (_, None) => console::note(format_args!(
-                "{reference} was created, pointing at {digest}"
-            )),
-            (_, Some(old)) => console::note(format_args!(
-                "{reference} moved from {old} to {digest}; {reference}-previous keeps the old one"
-            )),
-        }
-    }
 }
 
 impl Planned for Promotion<'_> {
-    type Done = Applied;
-
     fn service(&self) -> &Service {
         self.service
     }
 
-    /// Moves the tag and records it. What is intended is recorded first: where records
-    /// cannot be written, nothing is moved.
-    fn apply(&self, context: &Context) -> Result<Applied> {
+    fn begun(&self) -> Option<&Intention> {
+        self.begun.as_ref()
+    }
+
+    fn is_unchanged(&self) -> bool {
+        self.plan.change == Change::Nothing
+    }
+
+    fn apply(&self) -> Result<Applied> {
         let Self {
             service,
             candidate,
+            records,
             plan,
+            begun,
         } = self;
-        let promoting = || format!("promoting {}", service.package);
-        let records = Records::new(context.workspace.records(service, Environment::Production));
         let record = self.record();
-        if plan.change != Change::Nothing {
-            let intention = Intention::Promotion(record.clone());
-            records.intend(&intention).with_context(promoting)?;
-        }
-        let outcome = plan.apply(&candidate.place()).with_context(promoting)?;
-        let recorded = match plan.change {
-            Change::Nothing => records.confirm_promotion(record),
-            _ => records.write_promotion(&record),
+        let recorded = match begun {
+            Some(begun) => records.write_promotion(begun.record()),
+            None if self.is_unchanged() => records.confirm_promotion(record),
+            None => {
+                let place = candidate.place();
+                let intention = Intention::Promotion(record.clone());
+                planned::intending(records, &intention, &place, || plan.apply(&place))
+                    .with_context(|| format!("promoting {}", service.package))?;
+                records.write_promotion(&record)
+            }
         };
         let recorded = recorded.with_context(|| {
             let reference = candidate.reference();
             format!("{reference} points at {} now, but that is not recorded; the same command records it", plan.digest)
         });
-        Ok(Applied { outcome, recorded })
+        Ok(Applied { recorded })
     }
 
     fn warn(done: &[&str], missing: &[&str]) {
@@ -275,23 +253,37 @@ impl Planned for Promotion<'_> {
         ));
     }
 
-    fn into_entry(self, applied: Option<Result<Applied>>) -> Entry {
-        let outcome = match applied {
-            // What was done and not recorded is a failure all the same.
-            Some(applied) => applied.and_then(|done| done.recorded.map(|()| done.outcome)),
-            None if self.plan.change == Change::Nothing => Ok(Outcome::Unchanged),
-            None => Ok(Outcome::Planned),
-        };
-        let mut object = Object {
+    fn told(&self, outcome: Outcome) -> String {
+        let reference = self.candidate.reference();
+        let digest = self.plan.digest;
+        match (outcome, self.plan.previous()) {
+            (Outcome::Unchanged, _) => format!("{reference} points at {digest} already"),
+            (Outcome::Planned, None) => {
+                format!("{reference} would be created, pointing at {digest}")
+            }
+            (Outcome::Planned, Some(old)) => {
+                format!("{reference} would move from {old} to {digest}")
+            }
+            (Outcome::Changed, None) => format!("{reference} was created, pointing at {digest}"),
+            (Outcome::Changed, Some(old)) if !self.plan.keeps() => format!(
+                "{reference} moved from {old} to {digest}; the old one is lost, nothing is kept"
+            ),
+            (Outcome::Changed, Some(old)) => format!(
+                "{reference} moved from {old} to {digest}; {reference}-previous keeps the old one"
+            ),
+        }
+    }
+
+    fn into_entry(self, outcome: Result<Outcome>) -> Entry {
+        let object = Object {
             digest: Some(self.plan.digest),
             previous: self.plan.previous(),
             ..Object::failed(self.service, Some(&self.candidate))
         };
         match outcome {
             Ok(outcome) => {
-                object.outcome = outcome;
-                self.show(outcome);
-                Entry::new(self.plan.digest.to_string(), &object)
+                let outcome = outcome.word("promoted");
+                Entry::new(self.plan.digest.to_string(), &Object { outcome, ..object })
             }
             Err(error) => Entry::failed(&object, error),
         }
@@ -300,11 +292,11 @@ impl Planned for Promotion<'_> {
 
 fn make_plan(
     context: &Context,
-    alone: &Alone<'_>,
+    turn: &Turn<'_>,
     order: &Order<'_>,
     candidate: &Candidate,
 ) -> Result<Plan> {
-    alone.check(order.service)?;
+    turn.locks.check(order.service)?;
     claims::check(context, order.service)?;
     let place = candidate.place();
     let wish = Wish {
@@ -313,7 +305,7 @@ fn make_plan(
         expect: order.expect,
     };
     let seen = look(&place, &wish)?;
-    Ok(plan(&place, &wish, seen)?)
+    Ok(plan(place.names(), &wish, seen)?)
 }
 
 /// The digest that was tested; a note says how it is known.

@@ -1,14 +1,15 @@
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
-use super::alone::Alone;
-use super::planned::{self, Planned};
+use super::planned::{self, Applied, Outcome, Planned, Turn};
 use super::{Context, Entry, Report, Services, Tagged, claims};
 use crate::console;
 use crate::delivery::{Intention, PromotionRecord, Records};
 use crate::oci::{Digest, Tag, Target};
-use crate::promotion::{RollbackPlan, plan_rest, plan_rollback};
-use crate::registry::{Access, Repository};
+use crate::promotion::{
+    Begun, PREVIOUS, Place, RollbackPlan, RollbackWish, look_back, plan_rollback,
+};
+use crate::registry::Repository;
 use crate::workspace::{Environment, Service};
 
 /// Put production's previous image back
@@ -28,23 +29,11 @@ pub struct Rollback {
     dry_run: bool,
 }
 
-/// How a rollback ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-enum Outcome {
-    /// The tag points at the older image now.
-    RolledBack,
-    /// It did before.
-    Unchanged,
-    /// Nothing was done: a dry run, or another service failed.
-    Planned,
-}
-
 /// What the result says of one service.
 #[derive(Debug, Serialize)]
 struct RolledBack {
     service: String,
-    outcome: Outcome,
+    outcome: &'static str,
     #[serde(flatten)]
     image: Tagged,
     previous: Digest,
@@ -57,100 +46,98 @@ struct Prepared<'a> {
     repository: Box<dyn Repository>,
     records: Records,
     plan: RollbackPlan,
-    /// What an earlier rollback was to record, which this one finishes.
-    begun: Option<PromotionRecord>,
+    /// What an earlier command began, and this one finishes.
+    begun: Option<Intention>,
 }
 
 impl Rollback {
-    pub(crate) fn run(self, context: &Context) -> Result<Report> {
+    pub(crate) fn run<'a>(self, context: &'a Context) -> Result<Report> {
         let services = context.workspace.select(&self.services.names)?;
         if self.to.is_some() {
             context.only_service(&self.services.names, "--to")?;
         }
-        let (access, alone) = if self.dry_run {
-            (Access::Pull, Alone::default())
-        } else {
-            (Access::Push, Alone::with(context, services.iter().copied()))
-        };
-        let report = planned::carry_out(context, &services, self.dry_run, |service| {
-            self.prepare(context, &alone, service, access)
+        let prepare = |service: &&'a Service, turn: &Turn<'_>| {
+            self.prepare(context, turn, service)
                 .with_context(|| format!("planning the rollback of {}", service.package))
                 .map_err(|error| Entry::of_failure(&service.package, error))
-        });
+        };
+        let service_of = |service: &&'a Service| *service;
+        let report = planned::carry_out(context, &services, service_of, self.dry_run, prepare);
         Ok(report)
     }
 
     fn prepare<'a>(
         &self,
         context: &Context,
-        alone: &Alone<'_>,
+        turn: &Turn<'_>,
         service: &'a Service,
-        access: Access,
     ) -> Result<Prepared<'a>> {
-        alone.check(service)?;
+        turn.locks.check(service)?;
         if self.to.is_none() {
-            alone.check_unchanged(service)?;
+            turn.locks.check_unchanged(service)?;
         }
         let (name, tag) =
             context
                 .parameters
                 .image(&context.workspace, service, Environment::Production)?;
         claims::check(context, service)?;
-        let repository = context.registries.open(&name, access);
+        let repository = context.registries.open(&name, turn.access);
         let records = Records::new(context.workspace.records(service, Environment::Production));
-        let (plan, record) = match self.rest(&records, &*repository, &tag)? {
-            Some((plan, record)) => (plan, Some(record)),
-            None => {
-                let policy = service.production_tag;
-                let to = self.to.as_ref();
-                (plan_rollback(&*repository, &tag, policy, to)?, None)
-            }
+        let begun = records.unfinished(&name, &tag);
+        let wish = RollbackWish {
+            policy: service.production_tag,
+            to: self.to.clone(),
+            begun: begun.as_ref().and_then(rollback_of),
         };
+        let place = Place {
+            production: &*repository,
+            tag: &tag,
+            staging: None,
+        };
+        let seen = look_back(&place, &wish)?;
+        let plan = plan_rollback(place.names(), &wish, seen)?;
         Ok(Prepared {
             service,
+            begun: begun.filter(|begun| {
+                let is_there = plan.is_done() && begun.record().digest == plan.digest;
+                plan.finishes || is_there
+            }),
             tag,
             repository,
             records,
             plan,
-            begun: record,
         })
     }
+}
 
-    /// What is left to do of a rollback that was killed, and its record. Going back
-    /// once more would bring the image again that it was to take away.
-    fn rest(
-        &self,
-        records: &Records,
-        repository: &dyn Repository,
-        tag: &Tag,
-    ) -> Result<Option<(RollbackPlan, PromotionRecord)>> {
-        let Some(Intention::Rollback(record)) = records.unfinished() else {
-            return Ok(None);
-        };
-        let is_this = record.repository == repository.name().to_string()
-            && record.tag == tag.to_string()
-            && self.to.is_none();
-        let Some(previous) = record.previous.filter(|_| is_this) else {
-            return Ok(None);
-        };
-        let plan = plan_rest(repository, tag, record.digest, previous)?;
-        Ok(plan.map(|plan| (plan, record)))
+fn rollback_of(begun: &Intention) -> Option<Begun> {
+    match begun {
+        Intention::Rollback(record) => Some(Begun {
+            digest: record.digest,
+            previous: record.previous?,
+        }),
+        Intention::Promotion(_) => None,
     }
 }
 
 impl Planned for Prepared<'_> {
-    type Done = Outcome;
-
     fn service(&self) -> &Service {
         self.service
     }
 
-    fn apply(&self, context: &Context) -> Result<Outcome> {
-        let outcome = self
-            .go_back()
+    fn begun(&self) -> Option<&Intention> {
+        self.begun.as_ref()
+    }
+
+    /// What was begun is changed by whoever finishes it.
+    fn is_unchanged(&self) -> bool {
+        self.plan.is_done() && !self.plan.finishes
+    }
+
+    fn apply(&self) -> Result<Applied> {
+        self.go_back()
             .with_context(|| format!("rolling back {}", self.service.package))?;
-        name_the_deployment(context, self.service);
-        Ok(outcome)
+        Ok(Applied { recorded: Ok(()) })
     }
 
     /// The same command again would bring those that went back to where they were.
@@ -163,28 +150,85 @@ impl Planned for Prepared<'_> {
         ));
     }
 
-    fn into_entry(self, applied: Option<Result<Outcome>>) -> Entry {
-        let outcome = match applied {
-            Some(applied) => applied,
-            None if self.is_unchanged() => Ok(Outcome::Unchanged),
-            None => Ok(Outcome::Planned),
-        };
-        let result = outcome.map(|outcome| self.result(outcome));
-        Entry::of_service(&self.service.package, result, |done| {
-            done.image.digest.to_string()
-        })
+    fn told(&self, outcome: Outcome) -> String {
+        let reference = self.reference();
+        let RollbackPlan {
+            digest, previous, ..
+        } = &self.plan;
+        match outcome {
+            Outcome::Unchanged => format!("{reference} points at {digest} already"),
+            Outcome::Planned if self.plan.finishes => {
+                format!("{reference} points at {digest} already; that would be recorded")
+            }
+            Outcome::Planned => format!("{reference} would move from {previous} to {digest}"),
+            Outcome::Changed if self.plan.is_done() => {
+                format!("{reference} points at {digest} already; nothing else was moved")
+            }
+            Outcome::Changed if self.plan.finishes => format!(
+                "{reference} points at {digest} already; {reference}-{PREVIOUS} keeps {previous} now, nothing else was moved"
+            ),
+            Outcome::Changed => format!("{reference} moved from {previous} to {digest}"),
+        }
+    }
+
+    /// How the image gets into the running tasks. Who meant another rollback than the one
+    /// that was begun still wants to go back.
+    fn hints(&self, context: &Context) -> Vec<String> {
+        let workspace = &context.workspace;
+        let definitions = Context::command("imagedefinitions", self.service);
+        let container = workspace.container_name(self.service, Environment::Production);
+        let cluster = workspace.cluster(Environment::Production);
+        let package = &self.service.package;
+        let again = self.plan.finishes.then(|| {
+            let rollback = Context::command("rollback", self.service);
+            let previous = self.plan.previous;
+            format!("where production is to run {previous} again: `{rollback} --to {previous}`")
+        });
+        let deployment = [
+            "no running task has changed: write the image definitions, and deploy them".into(),
+            format!("`{definitions} --environment production --by-digest`"),
+            format!("register a revision of the task definition with that image for {container}"),
+            format!(
+                "`aws ecs update-service --cluster {cluster} --service {package} --task-definition REVISION`"
+            ),
+        ];
+        again.into_iter().chain(deployment).collect()
+    }
+
+    fn into_entry(self, outcome: Result<Outcome>) -> Entry {
+        let service = self.service.package.clone();
+        let result = outcome.map(|outcome| RolledBack {
+            service: service.clone(),
+            outcome: outcome.word("rolled-back"),
+            image: Tagged {
+                repository: self.repository.name().clone(),
+                tag: self.tag,
+                digest: self.plan.digest,
+            },
+            previous: self.plan.previous,
+        });
+        Entry::of_service(&service, result, |done| done.image.digest.to_string())
     }
 }
 
 impl Prepared<'_> {
-    fn go_back(&self) -> Result<Outcome> {
+    fn go_back(&self) -> Result<()> {
         let record = self.record();
         if self.is_unchanged() {
-            self.records.confirm_promotion(record)?;
-            return Ok(Outcome::Unchanged);
+            return match &self.begun {
+                Some(begun) => self.records.write_promotion(begun.record()),
+                None => self.records.confirm_promotion(record),
+            };
         }
-        self.records.intend(&Intention::Rollback(record.clone()))?;
-        self.plan.apply(&*self.repository, &self.tag)?;
+        let place = Place {
+            production: &*self.repository,
+            tag: &self.tag,
+            staging: None,
+        };
+        let intention = Intention::Rollback(record.clone());
+        planned::intending(&self.records, &intention, &place, || {
+            self.plan.apply(&place)
+        })?;
         self.records.write_promotion(&record).with_context(|| {
             format!(
                 "{} points at {} now, but that is not recorded; `{}` records it",
@@ -192,18 +236,12 @@ impl Prepared<'_> {
                 self.plan.digest,
                 Context::command("rollback", self.service)
             )
-        })?;
-        Ok(Outcome::RolledBack)
-    }
-
-    /// Whether there was nothing to do, and nothing was begun either.
-    fn is_unchanged(&self) -> bool {
-        self.plan.is_done() && self.begun.is_none()
+        })
     }
 
     fn record(&self) -> PromotionRecord {
         if let Some(begun) = &self.begun {
-            return begun.clone();
+            return begun.record().clone();
         }
         let package = &self.service.package;
         let mut record =
@@ -213,48 +251,7 @@ impl Prepared<'_> {
         record
     }
 
-    /// Says how it ended, and gives what the result says.
-    fn result(&self, outcome: Outcome) -> RolledBack {
-        let reference = self.reference();
-        let (digest, previous) = (self.plan.digest, self.plan.previous);
-        match outcome {
-            Outcome::RolledBack => console::note(format_args!(
-                "{reference} moved from {previous} to {digest}"
-            )),
-            Outcome::Unchanged => {
-                console::note(format_args!("{reference} points at {digest} already"))
-            }
-            Outcome::Planned => console::note(format_args!(
-                "{reference} would move from {previous} to {digest}"
-            )),
-        }
-        RolledBack {
-            service: self.service.package.clone(),
-            outcome,
-            image: Tagged {
-                repository: self.repository.name().to_string(),
-                tag: self.tag.to_string(),
-                digest,
-            },
-            previous,
-        }
-    }
-
     fn reference(&self) -> String {
         self.repository.name().tagged(&self.tag)
     }
-}
-
-/// Says how the image gets into the running tasks.
-fn name_the_deployment(context: &Context, service: &Service) {
-    let definitions = Context::command("imagedefinitions", service);
-    let workspace = &context.workspace;
-    let container = workspace.container_name(service, Environment::Production);
-    let cluster = workspace.cluster(Environment::Production);
-    let package = &service.package;
-    console::note(format_args!(
-        "hint: no running task has changed. Write the image definitions with `{definitions} --environment production --by-digest`, then deploy them: \
-         register a revision of the task definition with that image for the container {container}, \
-         and `aws ecs update-service --cluster {cluster} --service {package} --task-definition REVISION`"
-    ));
 }

@@ -98,7 +98,7 @@ pub(super) fn install(context: &Context, parts: &[&Part]) -> Result<()> {
 /// On Debian and its relatives, as root. Elsewhere it names the command.
 fn install_packages(packages: &[&str]) -> Result<()> {
     if process::find("apt-get").is_none() || !is_root()? {
-        console::note(format_args!("hint: {}", how_to_install(packages)));
+        console::hint(how_to_install(packages));
         return Ok(());
     }
     let here = Path::new(".");

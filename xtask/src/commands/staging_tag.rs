@@ -89,8 +89,8 @@ fn push(context: &Context, service: &Service) -> Result<Pushed> {
         service: service.package.clone(),
         outcome,
         image: Tagged {
-            repository: name.to_string(),
-            tag: tag.to_string(),
+            repository: name,
+            tag,
             digest,
         },
     })

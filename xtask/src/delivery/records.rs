@@ -1,6 +1,7 @@
 //! The records of what an environment was last given.
 
 use std::env;
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -34,9 +35,9 @@ pub struct PromotionRecord {
     /// The service's package.
     pub service: String,
     /// The repository of production.
-    pub repository: String,
+    pub repository: RepositoryName,
     /// The production tag.
-    pub tag: String,
+    pub tag: Tag,
     /// What production was given.
     pub digest: Digest,
     /// What it displaced.
@@ -54,8 +55,8 @@ impl PromotionRecord {
     pub fn now(service: &str, repository: &RepositoryName, tag: &Tag, digest: Digest) -> Self {
         Self {
             service: service.to_owned(),
-            repository: repository.to_string(),
-            tag: tag.to_string(),
+            repository: repository.clone(),
+            tag: tag.clone(),
             digest,
             previous: None,
             commit: None,
@@ -65,13 +66,13 @@ impl PromotionRecord {
     }
 
     /// Whether both records tell of the same image under the same tag.
-    pub fn is_of_same_image(&self, other: &Self) -> bool {
+    fn is_of_same_image(&self, other: &Self) -> bool {
         (&self.repository, &self.tag, self.digest) == (&other.repository, &other.tag, other.digest)
     }
 }
 
-/// What a command is about to do to production: kept until its records are written,
-/// so that the next run knows what a killed one had begun.
+/// What a command is about to do to production: kept until its records are written, or
+/// nothing was done, so that the next run knows what one had begun whose end nobody saw.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "change", content = "record")]
 pub enum Intention {
@@ -82,10 +83,22 @@ pub enum Intention {
 }
 
 impl Intention {
-    fn into_record(self) -> PromotionRecord {
+    /// What is to be recorded once it is done.
+    pub fn record(&self) -> &PromotionRecord {
         match self {
             Self::Promotion(record) | Self::Rollback(record) => record,
         }
+    }
+}
+
+impl fmt::Display for Intention {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let change = match self {
+            Self::Promotion(_) => "promotion",
+            Self::Rollback(_) => "rollback",
+        };
+        let PromotionRecord { by, time, .. } = self.record();
+        write!(formatter, "the {change} that {by} began at {time}")
     }
 }
 
@@ -131,17 +144,24 @@ impl Records {
         write_json(&self.intention(), intention)
     }
 
-    /// What was begun and never recorded. An intention that cannot be read is none.
-    pub fn unfinished(&self) -> Option<Intention> {
-        read_json(&self.intention()).ok().flatten()
+    /// Says that nothing is about to be done any more.
+    pub fn withdraw(&self) -> Result<()> {
+        files::remove(&self.intention())
+    }
+
+    /// What was begun with this tag and never recorded. An intention that cannot be read
+    /// is none.
+    pub fn unfinished(&self, repository: &RepositoryName, tag: &Tag) -> Option<Intention> {
+        let found: Option<Intention> = read_json(&self.intention()).ok().flatten();
+        found.filter(|found| {
+            let record = found.record();
+            (&record.repository, &record.tag) == (repository, tag)
+        })
     }
 
     /// Records that the environment was given `digest`.
     pub fn write_image_detail(&self, repository: &RepositoryName, digest: &Digest) -> Result<()> {
-        self.write_image_uri(repository.at(digest))
-    }
-
-    fn write_image_uri(&self, image_uri: String) -> Result<()> {
+        let image_uri = repository.at(digest);
         write_json(&self.image_detail(), &ImageDetail { image_uri })
     }
 
@@ -153,20 +173,17 @@ impl Records {
 
     /// Records what was done, in both files, and that nothing is unfinished any more.
     pub fn write_promotion(&self, record: &PromotionRecord) -> Result<()> {
-        self.write_image_uri(format!("{}@{}", record.repository, record.digest))?;
+        self.write_image_detail(&record.repository, &record.digest)?;
         write_json(&self.promotion(), record)?;
-        files::remove(&self.intention())
+        self.withdraw()
     }
 
     /// Records an image that was there already. Who released it, when and instead of
-    /// what is known from an earlier record, or from what a killed run intended;
-    /// `record` is for where neither tells of this image.
+    /// what is known where the last record tells of this image.
     pub fn confirm_promotion(&self, record: PromotionRecord) -> Result<()> {
-        let unfinished = self.unfinished().map(Intention::into_record);
         // A record that cannot be read is about to be replaced by one that can.
         let recorded = self.read_promotion().ok().flatten();
-        let mut earlier = [unfinished, recorded].into_iter().flatten();
-        let known = earlier.find(|earlier| earlier.is_of_same_image(&record));
+        let known = recorded.filter(|recorded| recorded.is_of_same_image(&record));
         self.write_promotion(&known.unwrap_or(record))
     }
 

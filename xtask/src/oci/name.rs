@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::path::{Component, Path, PathBuf};
 use std::str::FromStr;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::Digest;
 use crate::error::{Fault, Kind};
@@ -14,8 +14,9 @@ const LAYOUT_SCHEME: &str = "oci:";
 const DOCKER_HUB: &str = "docker.io";
 const DOCKER_HUB_API: &str = "registry-1.docker.io";
 
-/// Where a service's images live, as its parameter writes it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Where a service's images live, as its parameter writes it. Names are equal where they are
+/// written alike: a record does not say which folder a relative path starts at.
+#[derive(Debug, Clone, Eq)]
 pub struct RepositoryName {
     written: String,
     location: Location,
@@ -87,6 +88,12 @@ fn normalized(path: &Path) -> PathBuf {
     normalized
 }
 
+impl PartialEq for RepositoryName {
+    fn eq(&self, other: &Self) -> bool {
+        self.written == other.written
+    }
+}
+
 impl fmt::Display for RepositoryName {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.written)
@@ -96,6 +103,12 @@ impl fmt::Display for RepositoryName {
 impl Serialize for RepositoryName {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for RepositoryName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        super::parsed(deserializer)
     }
 }
 
@@ -286,6 +299,12 @@ impl fmt::Display for Tag {
 impl Serialize for Tag {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Tag {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        super::parsed(deserializer)
     }
 }
 

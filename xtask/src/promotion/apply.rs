@@ -1,11 +1,10 @@
 //! Doing what was planned.
 
 use anyhow::Result;
-use serde::Serialize;
 
-use super::plan::{Change, Plan};
+use super::plan::{Change, Names, Plan};
 use crate::error::{Fault, Kind};
-use crate::oci::{Digest, Manifest, Tag, Target, annotation};
+use crate::oci::{Digest, Manifest, RepositoryName, Tag, Target, annotation};
 use crate::registry::{Displaced, First, Move, Moved, Repository, copy_image, copy_referrers};
 use crate::workspace::is_dirty;
 
@@ -26,20 +25,17 @@ impl<'a> Place<'a> {
         self.staging
             .map_or(self.production, |(repository, _)| repository)
     }
-}
 
-/// How a promotion ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Outcome {
-    /// The tag points at the digest now.
-    Promoted,
-    /// It did before.
-    Unchanged,
-    /// Nothing was done: a dry run, or another service failed.
-    Planned,
-    /// It failed.
-    Failed,
+    /// What a decision needs to know of it.
+    pub fn names(&self) -> Names<'a> {
+        Names {
+            production: self.production.name(),
+            tag: self.tag,
+            staging: self
+                .staging
+                .map(|(repository, tag)| (repository.name(), tag)),
+        }
+    }
 }
 
 impl Plan {
@@ -52,17 +48,16 @@ impl Plan {
     }
 
     /// Points the production tag at the digest. Killed at any instant it leaves
-    /// the old or the new digest there, and the next promotion finishes. Gives
-    /// [`Outcome::Promoted`] or [`Outcome::Unchanged`].
-    pub fn apply(&self, place: &Place<'_>) -> Result<Outcome> {
+    /// the old or the new digest there, and the next promotion finishes.
+    pub fn apply(&self, place: &Place<'_>) -> Result<()> {
         let Some(manifest) = &self.manifest else {
-            return Ok(Outcome::Unchanged);
+            return Ok(());
         };
         if let Some((staging, staging_tag)) = place.staging {
             bring_over(staging, staging_tag, place.production, manifest)?;
             self.look_again(place)?;
         }
-        let from = self.displaced.as_ref().map(|(manifest, kept)| Displaced {
+        let displaced = self.displaced.as_ref().map(|(manifest, kept)| Displaced {
             manifest,
             kept,
             first: First::Kept,
@@ -70,10 +65,10 @@ impl Plan {
         let wanted = Move {
             tag: place.tag,
             to: manifest,
-            from,
+            from: self.previous(),
+            displaced,
         };
-        move_tag(place.production, wanted)?;
-        Ok(Outcome::Promoted)
+        move_tag(place.production, wanted)
     }
 
     /// Bringing an image over may take long. Where the tag has moved or come to be
@@ -84,7 +79,7 @@ impl Plan {
         if found == self.previous() || found == Some(self.digest) {
             return Ok(());
         }
-        Err(raced(place.production, place.tag, found, self.digest).into())
+        Err(raced(place.production.name(), place.tag, found, self.digest).into())
     }
 }
 
@@ -122,18 +117,20 @@ pub fn commit_tag(tag: &Tag, manifest: &Manifest) -> Result<Option<Tag>, Fault> 
 pub(super) fn move_tag(repository: &dyn Repository, wanted: Move<'_>) -> Result<()> {
     match repository.move_tag(wanted)? {
         Moved::Done => Ok(()),
-        Moved::Raced(found) => Err(raced(repository, wanted.tag, found, wanted.to.digest()).into()),
+        Moved::Raced(found) => {
+            Err(raced(repository.name(), wanted.tag, found, wanted.to.digest()).into())
+        }
     }
 }
 
 /// Somebody else moved the tag, which should point at `wanted`.
 pub(super) fn raced(
-    repository: &dyn Repository,
+    repository: &RepositoryName,
     tag: &Tag,
     found: Option<Digest>,
     wanted: Digest,
 ) -> Fault {
-    let reference = repository.name().tagged(tag);
+    let reference = repository.tagged(tag);
     let found = found.map_or_else(|| "nothing".to_owned(), |digest| digest.to_string());
     Kind::Raced
         .because(format!(

@@ -3,14 +3,35 @@
 use std::fmt;
 use std::str::FromStr;
 
-use anyhow::{Context as _, Result};
-use serde::Serialize;
-
 use super::PREVIOUS;
-use super::apply::{Place, commit_tag};
+use super::apply::commit_tag;
 use crate::error::{Fault, Kind};
 use crate::oci::{Digest, Manifest, RepositoryName, Tag, annotation};
 use crate::workspace::{TagPolicy, is_dirty};
+
+/// Where a promotion or a rollback takes place, by name.
+#[derive(Debug, Clone, Copy)]
+pub struct Names<'a> {
+    /// The repository of production.
+    pub production: &'a RepositoryName,
+    /// The production tag.
+    pub tag: &'a Tag,
+    /// The repository of staging, where production has one of its own, and the
+    /// staging tag.
+    pub staging: Option<(&'a RepositoryName, &'a Tag)>,
+}
+
+impl<'a> Names<'a> {
+    /// Where the tested image is.
+    pub(super) fn source(&self) -> &'a RepositoryName {
+        self.staging.map_or(self.production, |(name, _)| name)
+    }
+
+    /// The production tag in its repository.
+    pub(super) fn reference(&self) -> String {
+        self.production.tagged(self.tag)
+    }
+}
 
 /// What the caller wants of one service.
 #[derive(Debug, Clone)]
@@ -21,6 +42,17 @@ pub struct Wish {
     pub policy: TagPolicy,
     /// What the caller believes the tag to point at.
     pub expect: Option<Expectation>,
+}
+
+impl Wish {
+    /// What becomes of a production tag that points at `current`.
+    pub(super) fn change(&self, current: Option<Digest>) -> Change {
+        match current {
+            Some(current) if current == self.digest => Change::Nothing,
+            Some(previous) => Change::Displace { previous },
+            None => Change::Create,
+        }
+    }
 }
 
 /// `--expect`: what the production tag points at, or that there is none.
@@ -69,13 +101,13 @@ pub struct Observation {
     pub current: Option<Digest>,
     /// The wanted manifest; not asked for where the tag points at it already.
     pub manifest: Option<Manifest>,
-    /// The manifest that the tag points at, where another one may displace it.
-    pub displaced: Option<Manifest>,
+    /// The manifest that the tag points at, where another one may displace it; a fault
+    /// where it is broken.
+    pub displaced: Result<Option<Manifest>, Fault>,
 }
 
 /// What is to become of the production tag.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case", tag = "change")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
     /// Nothing: it points at the digest already.
     Nothing,
@@ -88,110 +120,97 @@ pub enum Change {
     },
 }
 
-/// What a promotion is going to do. It can be printed, compared and serialised.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// What a promotion is going to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
     /// The digest that production is to run.
     pub digest: Digest,
     /// What becomes of the tag.
-    #[serde(flatten)]
     pub change: Change,
     /// The manifest's bytes; `None` where nothing is to do.
-    #[serde(skip)]
     pub(super) manifest: Option<Manifest>,
     /// The manifest that is displaced, and the tag that keeps it.
-    #[serde(skip)]
     pub(super) displaced: Option<(Manifest, Tag)>,
 }
 
 impl Plan {
+    /// Whether an image is displaced and kept.
+    pub fn keeps(&self) -> bool {
+        self.displaced.is_some()
+    }
+
     /// The commit that the image was built from, where its manifest says so.
     pub fn commit(&self) -> Option<&str> {
         self.manifest.as_ref()?.annotation(annotation::REVISION)
     }
 }
 
-/// Asks what [`plan`] needs to know: one request where nothing is to do, one more for the
-/// wanted manifest, and one for the manifest that it may displace.
-pub fn look(place: &Place<'_>, wish: &Wish) -> Result<Observation> {
-    let current = place.production.resolve(place.tag)?;
-    if current == Some(wish.digest) {
-        return Ok(Observation {
-            current,
-            manifest: None,
-            displaced: None,
-        });
+/// Decides what is to be done. Pure: the same names, wish and observation give the same plan.
+pub fn plan(names: Names<'_>, wish: &Wish, seen: Observation) -> Result<Plan, Fault> {
+    let reference = names.reference();
+    let kept = match wish.policy {
+        // The next promotion keeps the displaced image under this name: it must fit from the start.
+        TagPolicy::Moving => Some(names.tag.with_suffix(PREVIOUS)?),
+        TagPolicy::Immutable => None,
+    };
+    let mut plan = Plan {
+        digest: wish.digest,
+        change: wish.change(seen.current),
+        manifest: None,
+        displaced: None,
+    };
+    // Also with an expectation that no longer holds: a repeated command is done.
+    if plan.change == Change::Nothing {
+        return Ok(plan);
     }
-    let source = place.source();
-    let manifest = source.manifest(&wish.digest)?.with_context(|| {
+    if let Some(expectation) = wish.expect {
+        check_expectation(expectation, seen.current, &reference)?;
+    }
+    let manifest = seen.manifest.ok_or_else(|| {
         Kind::NotFound
             .because(format!(
                 "there is no image {}",
-                source.name().at(&wish.digest)
+                names.source().at(&wish.digest)
             ))
             .hint(
                 "check the digest; `cargo xtask staging-tag` pushes the image that was built last",
             )
     })?;
-    source.check_whole(&manifest)?;
-    let displaced = match wish.policy {
-        TagPolicy::Moving => current.map(|current| look_at_displaced(place, current)),
-        TagPolicy::Immutable => None,
-    };
-    Ok(Observation {
-        current,
-        manifest: Some(manifest),
-        displaced: displaced.transpose()?,
-    })
-}
-
-fn look_at_displaced(place: &Place<'_>, current: Digest) -> Result<Manifest> {
-    place.production.manifest(&current)?.with_context(|| {
-        Kind::NotFound.because(format!(
-            "{} points at {current}, which is not there",
-            place.production.name().tagged(place.tag)
-        ))
-    })
-}
-
-/// Decides what is to be done. Pure: the same wish and observation give the same plan.
-pub fn plan(place: &Place<'_>, wish: &Wish, seen: Observation) -> Result<Plan, Fault> {
-    let reference = place.production.name().tagged(place.tag);
-    let kept = match wish.policy {
-        // The next promotion keeps the displaced image under this name: it must fit from the start.
-        TagPolicy::Moving => Some(place.tag.with_suffix(PREVIOUS)?),
-        TagPolicy::Immutable => None,
-    };
-    let change = match seen.current {
-        // Also with an expectation that no longer holds: a repeated command is done.
-        Some(current) if current == wish.digest => Change::Nothing,
-        Some(previous) => Change::Displace { previous },
-        None => Change::Create,
-    };
-    if let (Some(expectation), false) = (wish.expect, change == Change::Nothing) {
-        check_expectation(expectation, seen.current, &reference)?;
+    check_origin(&manifest, names.production)?;
+    if let Some((_, staging_tag)) = names.staging {
+        // The commit's tag goes along with the image: it must fit before that is moved.
+        commit_tag(staging_tag, &manifest)?;
     }
-    if let (Change::Displace { previous }, TagPolicy::Immutable) = (change, wish.policy) {
-        return Err(Kind::Refused
-            .because(format!(
-                "{reference} is immutable and points at {previous}; it is not moved to {}",
-                wish.digest
+    if let Change::Displace { previous } = plan.change {
+        let Some(kept) = kept else {
+            return Err(Kind::Refused
+                .because(format!(
+                    "{reference} is immutable and points at {previous}; it is not moved to {}",
+                    wish.digest
+                ))
+                .hint("raise the version in the production tag's parameter"));
+        };
+        let lost = || {
+            Kind::NotFound.because(format!(
+                "{reference} points at {previous}, which is not there"
             ))
-            .hint("raise the version in the production tag's parameter"));
-    }
-    if let Some(manifest) = &seen.manifest {
-        check_origin(manifest, place.production.name())?;
-        if let Some((_, staging_tag)) = place.staging {
-            // The commit's tag goes along with the image: it must fit before that is moved.
-            commit_tag(staging_tag, manifest)?;
+        };
+        match seen.displaced.and_then(|found| found.ok_or_else(lost)) {
+            Ok(displaced) => plan.displaced = Some((displaced, kept)),
+            // Whoever names it knows what is lost.
+            Err(_) if wish.expect == Some(Expectation::Digest(previous)) => {}
+            Err(why) => return Err(why.hint(without_keeping(&wish.digest, &previous))),
         }
     }
-    Ok(Plan {
-        digest: wish.digest,
-        change,
-        manifest: seen.manifest,
-        displaced: seen.displaced.zip(kept),
-    })
+    plan.manifest = Some(manifest);
+    Ok(plan)
+}
+
+/// What to type where the displaced image is lost, and can be kept no longer.
+pub(super) fn without_keeping(digest: &Digest, previous: &Digest) -> String {
+    format!(
+        "to release without keeping what is lost: `cargo xtask promote-to-production SERVICE --digest {digest} --expect {previous}`"
+    )
 }
 
 fn check_expectation(
@@ -225,4 +244,150 @@ pub(super) fn check_origin(manifest: &Manifest, production: &RepositoryName) -> 
             .hint("commit, then `cargo xtask build`, `cargo xtask staging-tag` and test again"));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{TAG, digest, manifest, names, names_with_staging};
+    use super::*;
+
+    fn wish() -> Wish {
+        Wish {
+            digest: digest("new"),
+            policy: TagPolicy::Moving,
+            expect: None,
+        }
+    }
+
+    fn expecting(expect: Expectation) -> Wish {
+        Wish {
+            expect: Some(expect),
+            ..wish()
+        }
+    }
+
+    fn immutable() -> Wish {
+        Wish {
+            policy: TagPolicy::Immutable,
+            ..wish()
+        }
+    }
+
+    /// What is seen where the tag points at the image of that content.
+    fn seen(current: Option<&str>) -> Observation {
+        Observation {
+            current: current.map(digest),
+            manifest: Some(manifest("new", "")),
+            displaced: Ok(current.map(|content| manifest(content, ""))),
+        }
+    }
+
+    #[test]
+    fn what_becomes_of_the_tag_follows_from_what_it_points_at() {
+        let displace = Change::Displace {
+            previous: digest("old"),
+        };
+        for (wish, current, change) in [
+            (wish(), None, Change::Create),
+            (wish(), Some("new"), Change::Nothing),
+            (wish(), Some("old"), displace),
+            (immutable(), None, Change::Create),
+            (immutable(), Some("new"), Change::Nothing),
+            (expecting(Expectation::Absent), None, Change::Create),
+            // What was expected no longer holds, but what was wanted does.
+            (expecting(Expectation::Absent), Some("new"), Change::Nothing),
+            (
+                expecting(Expectation::Digest(digest("old"))),
+                Some("old"),
+                displace,
+            ),
+        ] {
+            let plan = names(|names| plan(names, &wish, seen(current))).unwrap();
+            assert_eq!(plan.change, change, "{wish:?}, {current:?}");
+            assert_eq!(plan.manifest.is_some(), change != Change::Nothing);
+            assert_eq!(plan.displaced.is_some(), change == displace);
+        }
+    }
+
+    #[test]
+    fn what_is_lost_is_displaced_by_whoever_names_it() {
+        let named = expecting(Expectation::Digest(digest("old")));
+        for displaced in [Ok(None), Err(Kind::Failed.because("broken"))] {
+            let seen = Observation {
+                displaced,
+                ..seen(Some("old"))
+            };
+            let plan = names(|names| plan(names, &named, seen)).unwrap();
+            assert!(plan.manifest.is_some() && !plan.keeps());
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_done_is_told_with_what_to_type() {
+        let missing = Observation {
+            manifest: None,
+            ..seen(None)
+        };
+        let lost = Observation {
+            displaced: Ok(None),
+            ..seen(Some("old"))
+        };
+        let broken = Observation {
+            displaced: Err(Kind::Failed.because("broken")),
+            ..seen(Some("old"))
+        };
+        let dirty = Observation {
+            manifest: Some(manifest("new", "0123-dirty")),
+            ..seen(None)
+        };
+        let absent = expecting(Expectation::Absent);
+        let other = expecting(Expectation::Digest(digest("other")));
+        for (wish, seen, kind, words) in [
+            (wish(), missing, Kind::NotFound, digest("new").to_string()),
+            (wish(), broken, Kind::Failed, "broken".into()),
+            (wish(), lost, Kind::NotFound, digest("old").to_string()),
+            (wish(), dirty, Kind::Refused, "uncommitted".into()),
+            (
+                immutable(),
+                seen(Some("old")),
+                Kind::Refused,
+                "immutable".into(),
+            ),
+            (
+                absent,
+                seen(Some("old")),
+                Kind::Raced,
+                digest("old").to_string(),
+            ),
+            (
+                other.clone(),
+                seen(Some("old")),
+                Kind::Raced,
+                digest("other").to_string(),
+            ),
+            (other, seen(None), Kind::Raced, "does not exist".into()),
+        ] {
+            let fault = names(|names| plan(names, &wish, seen)).unwrap_err();
+            assert!(fault.to_string().contains(&words), "{fault}");
+            assert_eq!(Fault::kind_of(&fault.into()), kind);
+        }
+    }
+
+    #[test]
+    fn the_tags_that_come_along_must_fit() {
+        let revision = "0123456789abcdef";
+        for (tag, staging, fits) in [
+            (TAG, "1.0.SNAPSHOT", true),
+            (&"x".repeat(119), "1.0.SNAPSHOT", true),
+            (&"x".repeat(120), "1.0.SNAPSHOT", false),
+            (TAG, &"x".repeat(116), false),
+        ] {
+            let seen = Observation {
+                manifest: Some(manifest("new", revision)),
+                ..seen(None)
+            };
+            let planned = names_with_staging(tag, staging, |names| plan(names, &wish(), seen));
+            assert_eq!(planned.is_ok(), fits, "{tag} {staging}");
+        }
+    }
 }

@@ -301,16 +301,15 @@ impl Repository for HttpRepository {
     }
 
     fn move_tag(&self, wanted: Move<'_>) -> Result<Moved> {
-        let Some(displaced) = wanted.from else {
-            // The caller has just seen that there is no such tag.
-            return self.put_and_look(wanted.tag, wanted.to, None);
+        let Some(displaced) = wanted.displaced else {
+            return self.move_from(wanted);
         };
         match displaced.first {
             First::Kept => {
                 self.put_manifest(&displaced.kept.into(), displaced.manifest)?;
-                self.move_displacing(wanted, displaced)
+                self.move_from(wanted)
             }
-            First::Moved => match self.move_displacing(wanted, displaced)? {
+            First::Moved => match self.move_from(wanted)? {
                 Moved::Done => self.keep_afterwards(wanted, displaced),
                 raced => Ok(raced),
             },
@@ -346,8 +345,11 @@ impl Repository for HttpRepository {
 }
 
 impl HttpRepository {
-    fn move_displacing(&self, wanted: Move<'_>, displaced: Displaced<'_>) -> Result<Moved> {
-        let from = displaced.manifest.digest();
+    fn move_from(&self, wanted: Move<'_>) -> Result<Moved> {
+        let Some(from) = wanted.from else {
+            // The caller has just seen that there is no such tag.
+            return self.put_and_look(wanted.tag, wanted.to, None);
+        };
         match self.resolve(wanted.tag)? {
             // Another promotion of the same image, or what is left of a killed one.
             Some(found) if found == wanted.to.digest() => Ok(Moved::Done),

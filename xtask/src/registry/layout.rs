@@ -285,9 +285,14 @@ impl Repository for Layout {
     }
 
     fn move_tag(&self, wanted: Move<'_>) -> Result<Moved> {
-        let Move { tag, to, from } = wanted;
+        let Move {
+            tag,
+            to,
+            from,
+            displaced,
+        } = wanted;
         self.write_manifest(to)?;
-        if let Some(Displaced { manifest, .. }) = from {
+        if let Some(Displaced { manifest, .. }) = displaced {
             // Broken or not it was here before, and keeps no other from its place.
             self.store(manifest.media_type().name(), manifest.bytes())?;
         }
@@ -297,10 +302,10 @@ impl Repository for Layout {
         if found == Some(to.digest()) {
             return Ok(Moved::Done);
         }
-        if found != from.map(|displaced| displaced.manifest.digest()) {
+        if found != from {
             return Ok(Moved::Raced(found));
         }
-        if let Some(displaced) = from {
+        if let Some(displaced) = displaced {
             index.point(displaced.kept, displaced.manifest);
         }
         index.point(tag, to);

@@ -568,3 +568,18 @@ fn only_where_every_part_is_skipped_nothing_but_rust_is_said_to_be_tested() {
     assert!(warns(&parts, &["--no-setup"]));
     assert!(!warns(&vec!["browser"; parts.len()], &["--no-setup"]));
 }
+
+#[test]
+fn the_help_of_a_promotion_says_what_is_moved_kept_and_recorded() {
+    let help = Sandbox::new()
+        .ok(["promote-to-production", "--help"])
+        .stdout;
+    for words in [
+        "unless production has a repository of",
+        "TAG-previous",
+        "promotion.json",
+        "CodeBuild refuses",
+    ] {
+        assert!(help.contains(words), "no {words:?} in:\n{help}");
+    }
+}

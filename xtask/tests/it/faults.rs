@@ -1,6 +1,7 @@
 //! Promotion in front of a registry that fails in every way that is known.
 
 mod copies;
+mod intentions;
 mod kills;
 mod oddities;
 mod paging;

@@ -145,6 +145,40 @@ fn a_displaced_image_is_kept_and_rolled_back_to() {
 }
 
 #[test]
+fn what_to_type_next_follows_the_outcome_where_production_has_changed() {
+    let sandbox = Sandbox::new();
+    for content in ["first", "second"] {
+        sandbox.has_staged(content);
+        sandbox.ok(["promote"]);
+    }
+    let ran = sandbox.ok(["rollback"]);
+    let lines: Vec<_> = ran.stderr.lines().collect();
+    for service in SERVICES {
+        let moved = format!("oci:registry/{service}:1.0.RELEASE moved from");
+        let moved = lines.iter().position(|line| line.starts_with(&moved));
+        let next = &lines[moved.unwrap() + 1..];
+        let definitions = format!("`cargo xtask imagedefinitions {service} --environment");
+        for (line, words) in next.iter().zip([
+            "no running task has changed",
+            &definitions,
+            "register a revision",
+            &format!("--service {service} --task-definition"),
+        ]) {
+            let is_hint = line.starts_with("hint: ") && line.contains(words);
+            assert!(is_hint && line.len() < 150, "{line}");
+        }
+    }
+    let digest = ran.stdout.lines().next().unwrap();
+    for arguments in [
+        &["rollback", "backend", "--to", digest][..],
+        &["rollback", "--dry-run"],
+    ] {
+        let ran = sandbox.ok(arguments);
+        assert!(!ran.stderr.contains("hint: "), "{}", ran.stderr);
+    }
+}
+
+#[test]
 fn without_a_previous_image_there_is_nothing_to_roll_back_to() {
     let sandbox = Sandbox::new();
     sandbox
@@ -324,7 +358,7 @@ fn a_displaced_manifest_that_is_missing_stops_all_before_the_first_change() {
     let sandbox = Sandbox::new();
     let first = sandbox.has_staged("first");
     sandbox.ok(["promote"]);
-    sandbox.has_staged("second");
+    let second = sandbox.has_staged("second");
     let missing = format!("target/registry/backend/blobs/sha256/{}", first.hex());
     fs::remove_file(sandbox.path(&missing)).unwrap();
     for arguments in [&["promote"][..], &["promote", "--dry-run"]] {
@@ -335,6 +369,12 @@ fn a_displaced_manifest_that_is_missing_stops_all_before_the_first_change() {
     }
     let other = tag(&sandbox, "backend-for-frontend", "1.0.RELEASE");
     assert_eq!(other, Some(first.to_string()));
+    // Whoever names it knows that it is lost.
+    let ran = sandbox.run(["promote", "backend"]);
+    ran.fails(1, &[&format!("--digest {second} --expect {first}")]);
+    sandbox.ok(["promote", "backend", "--expect", &first.to_string()]);
+    let found = ["1.0.RELEASE", "1.0.RELEASE-previous"].map(|name| tag(&sandbox, "backend", name));
+    assert_eq!(found, [Some(second.to_string()), None]);
 }
 
 #[test]

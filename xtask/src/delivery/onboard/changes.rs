@@ -93,7 +93,7 @@ impl State {
         } else {
             let left = left.join(", ");
             console::warn(format_args!("all but {left} was put back as it was"));
-            console::note("hint: `git status --short` shows what is left of the new service");
+            console::hint("`git status --short` shows what is left of the new service");
         }
     }
 }

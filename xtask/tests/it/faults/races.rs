@@ -296,3 +296,25 @@ fn services_go_side_by_side_and_eight_requests_at_once() {
     assert!(objects.iter().all(|object| object["requests"] == json!(4)));
     assert_eq!(registry.most_at_once(), 8);
 }
+
+#[test]
+fn an_image_that_is_lost_is_displaced_by_whoever_names_it() {
+    let mut state = STOCK.state();
+    state.point("app", TAG, STOCK.old);
+    let registry = Scripted::start(state);
+    let lost = Answer::error(404, "MANIFEST_UNKNOWN", "manifest unknown");
+    let get = request("GET", STOCK.old);
+    registry.script(get, When::From(1), Fault::Answer(lost));
+    let sandbox = sandbox(&registry);
+    let (old, new) = (STOCK.old.to_string(), STOCK.new.to_string());
+    let way_out = format!("--digest {new} --expect {old}");
+    promote(&sandbox, STOCK.new, &[]).fails(5, &["which is not there", "hint: ", &way_out]);
+    let back = sandbox.run(["rollback", "backend", "--to", &new]);
+    back.fails(5, &[&old, "hint: ", &way_out]);
+    assert_eq!(production(&registry), Some(STOCK.old));
+    let ran = promote(&sandbox, STOCK.new, &["--expect", &old]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert!(ran.stderr.contains("nothing is kept"), "{}", ran.stderr);
+    let kept = registry.with(|state| state.tag("app", "1.0.RELEASE-previous"));
+    assert_eq!((production(&registry), kept), (Some(STOCK.new), None));
+}

@@ -13,7 +13,7 @@ use crate::support::image::{Image, layout};
 use crate::support::scripted::{Answer, Fault, Matching, Scripted, State, When};
 use crate::support::{Ran, Sandbox};
 
-const KEPT: &str = "1.0.RELEASE-previous";
+pub(super) const KEPT: &str = "1.0.RELEASE-previous";
 
 /// What the production tag and the one that keeps point at.
 pub(super) type Tags = [Option<Digest>; 2];

@@ -13,7 +13,7 @@ use crate::workspace::{Environment, Service};
 /// Keeps other commands of this workspace from changing what production was given of
 /// some services, by package, until it is dropped. A command that only looks takes none.
 #[derive(Default)]
-pub(super) struct Alone<'a>(BTreeMap<&'a str, Taken>);
+pub(super) struct ServiceLocks<'a>(BTreeMap<&'a str, Taken>);
 
 /// A service whose turn it is.
 struct Taken {
@@ -23,7 +23,7 @@ struct Taken {
     has_changed: bool,
 }
 
-impl<'a> Alone<'a> {
+impl<'a> ServiceLocks<'a> {
     /// Waits for the commands that change one of `services`. Those are taken in one order,
     /// whatever that of the arguments: no two commands wait for each other.
     pub(super) fn with(context: &Context, services: impl IntoIterator<Item = &'a Service>) -> Self {
