@@ -265,7 +265,7 @@ impl Session {
     /// The failure that a status stands for where the caller has no use for it.
     pub(super) fn unexpected(&self, status: StatusCode, body: &[u8]) -> Failure {
         let said = failure::said(body);
-        let account = self.client.account(&self.state);
+        let account = self.client.account(&self.state, &self.scope);
         let host = &self.state.host;
         match status.as_u16() {
             401 | 403 => Kind::Denied

@@ -11,7 +11,7 @@ use ureq::http::{Method, StatusCode};
 
 use super::challenge::Challenge;
 use super::client::{Answer, Client, HostState, Payload, Request};
-use super::credentials::{self, Login, Secret};
+use super::credentials::{self, Accounts, Login, Secret};
 use super::failure::{self, Failure};
 use super::realm;
 use crate::error::Kind;
@@ -26,8 +26,8 @@ pub(super) struct Authentication {
     scheme: Mutex<Option<Scheme>>,
     /// Held by the first request, so that the host is asked for its challenge once.
     probe: Mutex<()>,
-    /// Looked up once; the inner `None` stands for no account.
-    login: Mutex<Option<Option<Login>>>,
+    /// Looked up once.
+    accounts: Mutex<Option<Accounts>>,
     /// The header with the token for each scope.
     tokens: Mutex<HashMap<String, Arc<Mutex<Option<String>>>>>,
 }
@@ -87,7 +87,7 @@ impl Client {
         match scheme {
             None | Some(Scheme::Open) => Ok(None),
             Some(Scheme::Wanted(Challenge::Basic)) => {
-                let header = self.login(state)?.and_then(|login| login.basic());
+                let header = self.login(state, scope)?.and_then(|login| login.basic());
                 header.map(Some).ok_or_else(|| needs_account(&state.host))
             }
             Some(Scheme::Wanted(Challenge::Bearer { realm, service })) => {
@@ -103,25 +103,25 @@ impl Client {
         }
     }
 
-    /// The account that is used at the host, as messages name it.
-    pub(super) fn account(&self, state: &HostState) -> String {
-        match self.login(state) {
+    /// The account that is used within `scope`, as messages name it.
+    pub(super) fn account(&self, state: &HostState, scope: &str) -> String {
+        match self.login(state, scope) {
             Ok(Some(login)) if !login.user.is_empty() => format!("as {:?}", login.user),
             Ok(Some(_)) => "with an identity token".into(),
             _ => "without an account".into(),
         }
     }
 
-    fn login(&self, state: &HostState) -> Result<Option<Login>> {
-        let mut login = lock(&state.authentication.login);
-        if login.is_none() {
-            *login = Some(credentials::find(
-                &state.host,
-                &self.parameters,
-                self.clock.remaining(),
-            )?);
-        }
-        Ok(login.clone().flatten())
+    fn login(&self, state: &HostState, scope: &str) -> Result<Option<Login>> {
+        let mut accounts = lock(&state.authentication.accounts);
+        let accounts = match &mut *accounts {
+            Some(accounts) => accounts,
+            unknown => {
+                let limit = self.clock.remaining();
+                unknown.insert(credentials::find(&state.host, &self.parameters, limit)?)
+            }
+        };
+        accounts.of(repository_of(scope))
     }
 
     fn fetch_token(
@@ -133,7 +133,7 @@ impl Client {
         leaving: impl FnOnce(),
     ) -> Result<String, Failure> {
         let uri = realm::check(realm, &state.host)?;
-        let login = self.login(state)?;
+        let login = self.login(state, scope)?;
         if login.is_some() {
             let allowed = self.parameters.find("DOCKER_TOKEN_REALM")?;
             let allowed = allowed.as_ref().map(|value| value.expose());
@@ -151,7 +151,7 @@ impl Client {
                 Err(if failure::is_passing(status) {
                     failure::of_status(status, &answer.headers, &body).at(&server.host)
                 } else {
-                    refused(state, realm, status, &body, &self.account(state))
+                    refused(state, realm, status, &body, &self.account(state, scope))
                 })
             }
         }
@@ -196,6 +196,12 @@ impl Client {
         let basic = login.and_then(Login::basic);
         self.send(server, &request, basic.as_deref(), leaving)
     }
+}
+
+/// The repository that a scope is for, the first where it is for several: what is mounted
+/// from another one is written to this one.
+fn repository_of(scope: &str) -> &str {
+    scope.split(':').nth(1).unwrap_or_default()
 }
 
 fn realm_host(realm: &str) -> Result<Host> {

@@ -5,7 +5,9 @@ use std::io::Read as _;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use serde_json::{Map, Value, json};
 
 use super::{PASSWORD, STOCK, USER, sandbox};
 use crate::support::scripted::{Answer, Fault, Matching, Scripted, When};
@@ -368,4 +370,62 @@ fn no_process_has_a_secret_among_its_arguments() {
         .read_to_string(&mut said)
         .unwrap();
     assert!(!said.contains("canary"), "{said}");
+}
+
+/// A registry under the name `localhost`, which stands before `https` in any order, with
+/// the image in `team/app`.
+fn of_a_team() -> (Scripted, String) {
+    let mut state = STOCK.state();
+    let shelf = state.repositories["app"].clone();
+    state.repositories.insert("team/app".into(), shelf);
+    let registry = Scripted::start(state);
+    let host = registry.host().replace("127.0.0.1", "localhost");
+    registry.with(|state| state.host.clone_from(&host));
+    (registry, host)
+}
+
+/// What Docker's configuration has of an account.
+fn account(user: &str, password: &str) -> Value {
+    let pair = BASE64_STANDARD.encode(format!("{user}:{password}"));
+    json!({ "auth": pair })
+}
+
+#[test]
+fn the_account_in_dockers_configuration_is_the_closest_to_the_repository() {
+    let (good, other) = (
+        account(USER, PASSWORD),
+        account("other", "canary-of-others"),
+    );
+    for (keys, code) in [
+        (&[("{}", &good), ("https://{}", &other)] as &[_], 0),
+        (&[("{}", &good), ("http://{}/v1/", &other)], 0),
+        (&[("https://{}/v1/", &good)], 0),
+        (&[("{}/other", &other), ("{}/team", &good)], 0),
+        (&[("{}", &other), ("{}/team", &good)], 0),
+        (&[("{}/team", &other), ("{}/team/app", &good)], 0),
+        (
+            &[
+                ("{}/tea", &other),
+                ("{}/team/app/more", &other),
+                ("{}", &good),
+            ],
+            0,
+        ),
+        (&[("{}/other", &other)], 6),
+    ] {
+        let (registry, host) = of_a_team();
+        let sandbox = Sandbox::new().with("BACKEND_IMAGE_REPO_NAME", format!("{host}/team/app"));
+        let auths = keys
+            .iter()
+            .map(|(key, auth)| (key.replace("{}", &host), auth));
+        let auths: Map<_, _> = auths.map(|(key, auth)| (key, (*auth).clone())).collect();
+        let configuration = json!({ "auths": auths }).to_string();
+        sandbox.write("home/.docker/config.json", &configuration);
+        let ran = promote(&sandbox);
+        assert_eq!(ran.code, Some(code), "{configuration}: {}", ran.stderr);
+        let sent = registry.with(|state| state.authorizations.clone());
+        let others = other["auth"].as_str().unwrap();
+        let is_others = |header: &String| header.contains(others);
+        assert!(!sent.iter().any(is_others), "{configuration}");
+    }
 }
