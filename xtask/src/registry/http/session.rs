@@ -154,14 +154,25 @@ impl Session {
             let asking = || self.count_auth(1);
             let header = self.client.authorize(&self.state, &self.scope, asking)?;
             let answer = self.send(&self.state, request, header.as_deref())?;
-            if answer.status != StatusCode::UNAUTHORIZED {
-                authentication.answered();
-                return Ok(answer);
+            match answer.status.as_u16() {
+                401 if renewed => return Ok(answer),
+                401 if authentication.challenged(&answer, &self.scope, header.as_deref()) => {}
+                403 | 404
+                    if header.is_none() && self.client.could_sign_in(&self.state, &self.scope) =>
+                {
+                    // It counts as one of the host's requests as long as it lives.
+                    drop(answer);
+                    let asking = || self.count_auth(1);
+                    self.client
+                        .seek_challenge(&self.state, &self.scope, asking)?;
+                }
+                401 => return Ok(answer),
+                _ => {
+                    authentication.answered();
+                    return Ok(answer);
+                }
             }
-            if renewed || !authentication.challenged(&answer, &self.scope, header.as_deref()) {
-                return Ok(answer);
-            }
-            // The challenge was no answer: the request is sent again, and counts then.
+            // It was no answer yet: the request is sent again, and counts then.
             self.requests.fetch_sub(1, Ordering::Relaxed);
             self.count_auth(1);
             renewed = header.is_some();

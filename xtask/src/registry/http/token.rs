@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context as _, Result};
@@ -26,6 +27,8 @@ pub(super) struct Authentication {
     scheme: Mutex<Option<Scheme>>,
     /// Held by the first request, so that the host is asked for its challenge once.
     probe: Mutex<()>,
+    /// Whether a host that challenged nobody was asked for its challenge.
+    sought: AtomicBool,
     /// Looked up once.
     accounts: Mutex<Option<Accounts>>,
     /// The header with the token for each scope.
@@ -69,6 +72,10 @@ impl Authentication {
         true
     }
 
+    fn wants_account(&self) -> bool {
+        matches!(*lock(&self.scheme), Some(Scheme::Wanted(_)))
+    }
+
     fn token_slot(&self, scope: &str) -> Arc<Mutex<Option<String>>> {
         Arc::clone(lock(&self.tokens).entry(scope.to_owned()).or_default())
     }
@@ -103,9 +110,45 @@ impl Client {
         }
     }
 
+    /// Whether an account could show what a request without one did not find: where there
+    /// is one, and the host wants it or was not asked yet.
+    pub(super) fn could_sign_in(&self, state: &HostState, scope: &str) -> bool {
+        let authentication = &state.authentication;
+        let unknown = !authentication.sought.load(Ordering::Relaxed);
+        // What is wrong with the account matters where it is wanted, and is told then.
+        (unknown || authentication.wants_account()) && !matches!(self.login(state, scope), Ok(None))
+    }
+
+    /// Asks a host for its challenge that gave none with its answer: some tell whoever has
+    /// no account that there is nothing to see (distribution specification, "Determining
+    /// Support").
+    pub(super) fn seek_challenge(
+        &self,
+        state: &HostState,
+        scope: &str,
+        leaving: impl FnOnce(),
+    ) -> Result<(), Failure> {
+        if state.authentication.wants_account() {
+            return Ok(());
+        }
+        let base = Request::new(Method::GET, format!("{}/v2/", state.host.base_url()));
+        let mut answer = self.send(state, &base, None, leaving)?;
+        if failure::is_passing(answer.status) {
+            let body = answer.read_error();
+            return Err(failure::of_status(answer.status, &answer.headers, &body));
+        }
+        if answer.status == StatusCode::UNAUTHORIZED {
+            state.authentication.challenged(&answer, scope, None);
+        }
+        state.authentication.sought.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
     /// The account that is used within `scope`, as messages name it.
     pub(super) fn account(&self, state: &HostState, scope: &str) -> String {
         match self.login(state, scope) {
+            // What nobody asked for was not sent.
+            _ if !state.authentication.wants_account() => "without an account".into(),
             Ok(Some(login)) if !login.user.is_empty() => format!("as {:?}", login.user),
             Ok(Some(_)) => "with an identity token".into(),
             _ => "without an account".into(),

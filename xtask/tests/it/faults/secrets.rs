@@ -429,3 +429,42 @@ fn the_account_in_dockers_configuration_is_the_closest_to_the_repository() {
         assert!(!sent.iter().any(is_others), "{configuration}");
     }
 }
+
+#[test]
+fn an_account_is_used_also_where_a_registry_hides_what_others_may_not_see() {
+    for status in [403, 404] {
+        let hiding = || {
+            let mut state = STOCK.state();
+            state.hides = Some(status);
+            Scripted::start(state)
+        };
+        let registry = hiding();
+        let ran = sandbox(&registry).one(
+            0,
+            &["promote", "backend", "--digest", &STOCK.new.to_string()],
+        );
+        assert_eq!(ran["outcome"], "promoted");
+        assert_eq!(ran["requests"], 4);
+        let asked = registry.asked();
+        let bases = asked.iter().filter(|line| *line == "GET /v2/").count();
+        assert_eq!(bases, 1, "{asked:?}");
+        // Nobody asks for more where there is no account that could help.
+        let registry = hiding();
+        let sandbox = Sandbox::new().with("BACKEND_IMAGE_REPO_NAME", registry.repository("app"));
+        let ran = promote(&sandbox);
+        assert!(matches!(ran.code, Some(5 | 6)), "{}", ran.stderr);
+        assert!(!registry.asked().contains(&"GET /v2/".into()));
+    }
+}
+
+#[test]
+fn an_account_that_no_registry_asked_for_is_not_blamed() {
+    let mut state = STOCK.state();
+    state.account = None;
+    let registry = Scripted::start(state);
+    let put = Matching::new("PUT", "/v2/app/manifests/1.0.RELEASE");
+    let refusal = Answer::error(403, "DENIED", "read only");
+    registry.script(put, When::From(1), Fault::Answer(refusal));
+    promote(&sandbox(&registry)).fails(6, &["read only (without an account)"]);
+    assert_eq!(registry.with(|state| state.authorizations.clone()), [""; 0]);
+}
