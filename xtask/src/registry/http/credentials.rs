@@ -25,6 +25,9 @@ const HELPER_LIMIT: Duration = Duration::from_secs(20);
 /// The key of Docker Hub in Docker's configuration.
 const DOCKER_HUB_KEY: &str = "https://index.docker.io/v1/";
 
+/// What a header with a password begins with.
+pub(super) const BASIC: &str = "Basic ";
+
 /// An account. It has no `Debug`, so that it cannot get into a message.
 #[derive(Clone)]
 pub(super) struct Login {
@@ -46,7 +49,7 @@ impl Login {
     pub(super) fn basic(&self) -> Option<String> {
         match &self.secret {
             Secret::Password(password) => Some(format!(
-                "Basic {}",
+                "{BASIC}{}",
                 BASE64_STANDARD.encode(format!("{}:{password}", self.user))
             )),
             Secret::IdentityToken(_) => None,

@@ -12,7 +12,7 @@ use ureq::http::{Method, StatusCode};
 
 use super::challenge::Challenge;
 use super::client::{Answer, Client, HostState, Payload, Request};
-use super::credentials::{self, Accounts, Login, Secret};
+use super::credentials::{self, Accounts, BASIC, Login, Secret};
 use super::failure::{self, Failure};
 use super::realm;
 use crate::error::Kind;
@@ -60,13 +60,17 @@ impl Authentication {
 
     /// The host refused a request that carried the header `refused`: takes its
     /// challenge, forgets that token for `scope`, but not one that another request has
-    /// fetched meanwhile. `false` where there is no challenge to answer.
+    /// fetched meanwhile. `false` where there is no challenge to answer, or only with the
+    /// password that was refused.
     pub(super) fn challenged(&self, answer: &Answer, scope: &str, refused: Option<&str>) -> bool {
         let values = answer.headers.get_all("www-authenticate").iter();
         let Some(challenge) = Challenge::choose(values.filter_map(|value| value.to_str().ok()))
         else {
             return false;
         };
+        if challenge == Challenge::Basic && refused.is_some_and(|sent| sent.starts_with(BASIC)) {
+            return false;
+        }
         *lock(&self.scheme) = Some(Scheme::Wanted(challenge));
         lock(&self.token_slot(scope)).take_if(|token| Some(token.as_str()) == refused);
         true

@@ -468,3 +468,13 @@ fn an_account_that_no_registry_asked_for_is_not_blamed() {
     promote(&sandbox(&registry)).fails(6, &["read only (without an account)"]);
     assert_eq!(registry.with(|state| state.authorizations.clone()), [""; 0]);
 }
+
+#[test]
+fn a_password_that_is_refused_is_not_sent_again() {
+    let registry = Scripted::start(STOCK.state());
+    let challenge = Answer::status(401).header("www-authenticate", "Basic realm=\"x\"");
+    let look = Matching::new("HEAD", "/v2/app/manifests/1.0.RELEASE");
+    registry.script(look, When::From(1), Fault::Answer(challenge));
+    promote(&sandbox(&registry)).fails(6, &["as \"tester\""]);
+    assert_eq!(registry.asked().len(), 2, "{:?}", registry.asked());
+}
