@@ -144,6 +144,17 @@ fn from_parameters(host: &Host, parameters: &Parameters) -> Result<Option<Login>
     }))
 }
 
+/// What to type for an account at `host`: Docker's own registry has another name there
+/// than its API.
+pub(super) fn how_to_sign_in(host: &Host) -> String {
+    let (login, server) = if host.is_docker_hub() {
+        ("docker login".to_owned(), DOCKER_HUB_KEY.to_owned())
+    } else {
+        (format!("docker login {host}"), host.to_string())
+    };
+    format!("`{login}`, or set DOCKER_USER, DOCKER_PASSWORD and DOCKER_REPO={server}")
+}
+
 /// The host in what `docker login` takes: a host, or a URL with a path behind it.
 fn host_of(server: &str) -> Result<Host, Fault> {
     let server = server
@@ -335,4 +346,27 @@ fn parse_answer(line: &CommandLine, bytes: &[u8]) -> Result<Login> {
             secret: Secret::Password(answer.secret),
         },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_to_type_is_where_the_account_is_looked_for() {
+        for (host, login, server) in [
+            (
+                "docker.io",
+                "`docker login`",
+                "DOCKER_REPO=https://index.docker.io/v1/",
+            ),
+            ("ghcr.io", "`docker login ghcr.io`", "DOCKER_REPO=ghcr.io"),
+        ] {
+            let host: Host = host.parse().unwrap();
+            let typed = how_to_sign_in(&host);
+            assert!(typed.contains(login) && typed.ends_with(server), "{typed}");
+            let (_, server) = server.split_once('=').unwrap();
+            assert!(host_of(server).is_ok_and(|named| named == host));
+        }
+    }
 }

@@ -11,6 +11,7 @@ use anyhow::Result;
 use ureq::http::StatusCode;
 
 use super::client::{Answer, Client, HostState, Payload, Request};
+use super::credentials::how_to_sign_in;
 use super::failure::{self, Failure};
 use super::location;
 use crate::console;
@@ -281,7 +282,7 @@ impl Session {
         match status.as_u16() {
             401 | 403 => Kind::Denied
                 .because(format!("{status}{said} ({account}): it does not exist, or the account may not see or change it"))
-                .hint(format!("check the repository's name and the account's rights; `docker login {host}` or DOCKER_USER, DOCKER_PASSWORD and DOCKER_REPO"))
+                .hint(format!("check the repository's name and the account's rights; {}", how_to_sign_in(host)))
                 .into(),
             404 => Kind::NotFound
                 .because(format!("{status}{said} ({account}): it does not exist, or the account may not see it"))

@@ -12,7 +12,7 @@ use ureq::http::{Method, StatusCode};
 
 use super::challenge::Challenge;
 use super::client::{Answer, Client, HostState, Payload, Request};
-use super::credentials::{self, Accounts, BASIC, Login, Secret};
+use super::credentials::{self, Accounts, BASIC, Login, Secret, how_to_sign_in};
 use super::failure::{self, Failure};
 use super::realm;
 use crate::error::Kind;
@@ -303,19 +303,14 @@ fn refused(
         state.host,
         failure::said(body)
     );
-    let hint = format!(
-        "check DOCKER_USER, DOCKER_PASSWORD and DOCKER_REPO, or `docker login {}`",
-        state.host
-    );
+    let hint = format!("check the account: {}", how_to_sign_in(&state.host));
     kind.because(fault).hint(hint).into()
 }
 
 fn needs_account(host: &Host) -> Failure {
     Kind::Denied
         .because(format!("{host} wants a user and a password"))
-        .hint(format!(
-            "set DOCKER_USER, DOCKER_PASSWORD and DOCKER_REPO={host}, or `docker login {host}`"
-        ))
+        .hint(how_to_sign_in(host))
         .into()
 }
 
