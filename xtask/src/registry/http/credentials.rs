@@ -156,7 +156,7 @@ pub(super) fn how_to_sign_in(host: &Host) -> String {
 }
 
 /// The host in what `docker login` takes: a host, or a URL with a path behind it.
-fn host_of(server: &str) -> Result<Host, Fault> {
+pub(super) fn host_of(server: &str) -> Result<Host, Fault> {
     let server = server
         .trim_start_matches("https://")
         .trim_start_matches("http://");

@@ -12,7 +12,7 @@ use ureq::http::{Method, StatusCode};
 
 use super::challenge::Challenge;
 use super::client::{Answer, Client, HostState, Payload, Request};
-use super::credentials::{self, Accounts, BASIC, Login, Secret, how_to_sign_in};
+use super::credentials::{self, Accounts, BASIC, Login, Secret, host_of, how_to_sign_in};
 use super::failure::{self, Failure};
 use super::realm;
 use crate::error::Kind;
@@ -182,9 +182,10 @@ impl Client {
         let uri = realm::check(realm, &state.host)?;
         let login = self.login(state, scope)?;
         if login.is_some() {
-            let allowed = self.parameters.find("DOCKER_TOKEN_REALM")?;
-            let allowed = allowed.as_ref().map(|value| value.expose());
-            realm::check_credentials(&uri, &state.host, allowed)?;
+            let (name, parameters) = ("DOCKER_TOKEN_REALM", &self.parameters);
+            let allowed = parameters.find(name)?;
+            let allowed = allowed.map(|value| parameters.read(name, &value, host_of));
+            realm::check_credentials(&uri, &state.host, allowed.transpose()?.as_ref())?;
         }
         let realm_uri = uri.to_string();
         let server = self.host(&realm_host(&realm_uri)?);

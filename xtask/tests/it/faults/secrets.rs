@@ -478,3 +478,26 @@ fn a_password_that_is_refused_is_not_sent_again() {
     promote(&sandbox(&registry)).fails(6, &["as \"tester\""]);
     assert_eq!(registry.asked().len(), 2, "{:?}", registry.asked());
 }
+
+#[test]
+fn a_realm_is_named_like_any_other_server() {
+    let registry = Scripted::start(STOCK.state());
+    let port = registry.host().split(':').nth(1).unwrap().to_owned();
+    let realm = format!("Bearer realm=\"http://localhost:{port}/token\",service=\"scripted\"");
+    let challenge = Answer::status(401).header("www-authenticate", &realm);
+    let look = Matching::new("HEAD", "/v2/app/manifests/1.0.RELEASE");
+    registry.script(look, When::From(1), Fault::Answer(challenge));
+    let mut sandbox = sandbox(&registry);
+    for name in ["LOCALHOST", "http://localhost", "https://localhost:1/token"] {
+        let before = registry.asked().len();
+        sandbox.set("DOCKER_TOKEN_REALM", name);
+        promote_within(&sandbox, "2");
+        let asked = registry.asked().split_off(before);
+        assert!(
+            asked.iter().any(|line| line.starts_with("GET /token")),
+            "{name}: {asked:?}"
+        );
+    }
+    sandbox.set("DOCKER_TOKEN_REALM", "https://");
+    promote(&sandbox).fails(4, &["DOCKER_TOKEN_REALM", "names no registry"]);
+}
