@@ -33,6 +33,9 @@ pub(super) struct Authentication {
     accounts: Mutex<Option<Accounts>>,
     /// The header with the token for each scope.
     tokens: Mutex<HashMap<String, Arc<Mutex<Option<String>>>>>,
+    /// The challenge that came with an answer about each repository. Until one has come the
+    /// host's last one serves: most hosts have one for all that they keep.
+    challenges: Mutex<HashMap<String, Challenge>>,
 }
 
 #[derive(Clone)]
@@ -71,7 +74,8 @@ impl Authentication {
         if challenge == Challenge::Basic && refused.is_some_and(|sent| sent.starts_with(BASIC)) {
             return false;
         }
-        *lock(&self.scheme) = Some(Scheme::Wanted(challenge));
+        *lock(&self.scheme) = Some(Scheme::Wanted(challenge.clone()));
+        lock(&self.challenges).insert(repository_of(scope).to_owned(), challenge);
         lock(&self.token_slot(scope)).take_if(|token| Some(token.as_str()) == refused);
         true
     }
@@ -94,24 +98,31 @@ impl Client {
         scope: &str,
         leaving: impl FnOnce(),
     ) -> Result<Option<String>, Failure> {
-        let scheme = lock(&state.authentication.scheme).clone();
-        match scheme {
-            None | Some(Scheme::Open) => Ok(None),
-            Some(Scheme::Wanted(Challenge::Basic)) => {
-                let header = self.login(state, scope)?.and_then(|login| login.basic());
-                header.map(Some).ok_or_else(|| needs_account(&state.host))
-            }
-            Some(Scheme::Wanted(Challenge::Bearer { realm, service })) => {
-                let slot = state.authentication.token_slot(scope);
-                let mut header = lock(&slot);
-                if header.is_none() {
-                    let service = service.as_deref();
-                    let token = self.fetch_token(state, &realm, service, scope, leaving)?;
-                    *header = Some(format!("Bearer {token}"));
+        let authentication = &state.authentication;
+        let Some(Scheme::Wanted(of_host)) = lock(&authentication.scheme).clone() else {
+            return Ok(None);
+        };
+        let repository = repository_of(scope);
+        let own = lock(&authentication.challenges).get(repository).cloned();
+        let is_own = own.is_some();
+        let challenge = own.unwrap_or(of_host);
+        let Challenge::Bearer { realm, service } = &challenge else {
+            let header = self.login(state, scope)?.and_then(|login| login.basic());
+            return header.map(Some).ok_or_else(|| needs_account(&state.host));
+        };
+        let slot = authentication.token_slot(scope);
+        let mut header = lock(&slot);
+        if header.is_none() {
+            match self.fetch_token(state, realm, service.as_deref(), scope, leaving) {
+                Ok(token) => *header = Some(format!("Bearer {token}")),
+                Err(Failure::Final(_)) if !is_own => {
+                    // A request without a token brings this repository's own challenge.
+                    lock(&authentication.challenges).insert(repository.to_owned(), challenge);
                 }
-                Ok(header.clone())
+                Err(failure) => return Err(failure),
             }
         }
+        Ok(header.clone())
     }
 
     /// Whether an account could show what a request without one did not find: where there

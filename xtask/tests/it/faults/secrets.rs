@@ -470,6 +470,29 @@ fn an_account_that_no_registry_asked_for_is_not_blamed() {
 }
 
 #[test]
+fn repositories_of_one_host_may_have_realms_of_their_own() {
+    let mut state = STOCK.state();
+    state.has_realms = true;
+    let shelf = state.repositories["app"].clone();
+    state.repositories.insert("other".into(), shelf);
+    let registry = Scripted::start(state);
+    let digest = STOCK.new.to_string();
+    let sandbox = sandbox(&registry)
+        .with(
+            "BACKEND_FOR_FRONTEND_IMAGE_REPO_NAME",
+            registry.repository("other"),
+        )
+        .with("BACKEND_TESTED_DIGEST", &digest)
+        .with("BACKEND_FOR_FRONTEND_TESTED_DIGEST", &digest);
+    for object in sandbox.json(0, &["promote"]) {
+        assert_eq!(
+            (&object["outcome"], &object["requests"]),
+            (&json!("promoted"), &json!(4))
+        );
+    }
+}
+
+#[test]
 fn a_password_that_is_refused_is_not_sent_again() {
     let registry = Scripted::start(STOCK.state());
     let challenge = Answer::status(401).header("www-authenticate", "Basic realm=\"x\"");
