@@ -88,6 +88,11 @@ impl Fault {
         self
     }
 
+    /// What the user does next, in the order in which it was added.
+    pub fn hints(&self) -> &[String] {
+        &self.hints
+    }
+
     /// `error` with its causes in one message, for whoever needs to keep or repeat it.
     pub fn summary_of(error: &anyhow::Error) -> Self {
         Self {

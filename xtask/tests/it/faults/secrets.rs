@@ -503,6 +503,25 @@ fn a_password_that_is_refused_is_not_sent_again() {
 }
 
 #[test]
+fn a_password_in_a_repositorys_name_is_not_told() {
+    let name = format!("{USER}:{PASSWORD}@reg.example.com/app");
+    let sandbox = Sandbox::new().with("BACKEND_IMAGE_REPO_NAME", name);
+    let promoted = promote(&sandbox);
+    let words = [
+        "BACKEND_IMAGE_REPO_NAME",
+        "not quoted",
+        "without an account",
+        "DOCKER_USER",
+    ];
+    promoted.fails(4, &words);
+    let checked = sandbox.run(["params", "check"]);
+    checked.fails(4, &["BACKEND_IMAGE_REPO_NAME", "DOCKER_USER"]);
+    let listed = sandbox.ok(["params", "list", "--format", "json"]);
+    let told = format!("{promoted:?}{checked:?}{listed:?}");
+    assert!(!told.contains(PASSWORD), "{told}");
+}
+
+#[test]
 fn a_realm_is_named_like_any_other_server() {
     let registry = Scripted::start(STOCK.state());
     let port = registry.host().split(':').nth(1).unwrap().to_owned();
