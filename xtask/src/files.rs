@@ -3,22 +3,27 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use serde::de::DeserializeOwned;
 
 use crate::console;
-use crate::error::Kind;
+use crate::error::{Fault, Kind};
 
 /// The file in a folder whose lock is the folder's.
 const LOCK: &str = ".lock";
+
+/// How long to wait before looking again whether a lock is free.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// Holds a folder's lock until it is dropped. Other processes wait for it.
 ///
 /// The lock is the standard library's, on a file of its own: one that is replaced
 /// by renaming would be another file for whoever waited.
 #[derive(Debug)]
-pub struct FolderLock(#[expect(dead_code, reason = "closing it is what releases the lock")] File);
+pub struct FolderLock(File);
 
 impl FolderLock {
     /// Waits until nobody else holds `folder`, which is created where it is missing.
@@ -26,8 +31,18 @@ impl FolderLock {
     /// # Errors
     /// Where the folder or its lock cannot be made.
     pub fn exclusive(folder: &Path) -> Result<Self> {
+        Self::exclusive_until(folder, None)
+    }
+
+    /// The same, and no longer than until `end`.
+    ///
+    /// # Errors
+    /// Where the folder or its lock cannot be made, or somebody else holds it at the end.
+    pub fn exclusive_until(folder: &Path, end: Option<Instant>) -> Result<Self> {
         fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
-        Self::take(folder, File::try_lock, File::lock)
+        let lock = Self::take(folder, File::try_lock, end)?;
+        lock.name_holder();
+        Ok(lock)
     }
 
     /// Waits until nobody holds `folder` exclusively; the folder must exist.
@@ -35,7 +50,7 @@ impl FolderLock {
     /// # Errors
     /// Where the folder's lock cannot be made.
     pub fn shared(folder: &Path) -> Result<Self> {
-        Self::take(folder, File::try_lock_shared, File::lock_shared)
+        Self::take(folder, File::try_lock_shared, None)
     }
 
     /// Holds a folder, which must exist, if nobody else does.
@@ -51,23 +66,35 @@ impl FolderLock {
     fn take(
         folder: &Path,
         attempt: fn(&File) -> Result<(), TryLockError>,
-        wait: fn(&File) -> std::io::Result<()>,
+        end: Option<Instant>,
     ) -> Result<Self> {
         let locking = || format!("locking {}", folder.display());
         let file = open_lock(&folder.join(LOCK)).with_context(locking)?;
-        match attempt(&file) {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                console::note(format_args!(
-                    "waiting for another command that uses {}",
-                    folder.display()
-                ));
-                wait(&file).with_context(locking)?;
+        let mut is_told = false;
+        loop {
+            match attempt(&file) {
+                Ok(()) => return Ok(Self(file)),
+                Err(TryLockError::WouldBlock) => {}
+                // Nobody is waited for: the file system has no locks, for example.
+                Err(TryLockError::Error(error)) => return Err(error).with_context(locking),
             }
-            // Nobody is waited for: the file system has no locks, for example.
-            Err(TryLockError::Error(error)) => return Err(error).with_context(locking),
+            if !std::mem::replace(&mut is_told, true) {
+                let (holder, folder) = (holder(folder), folder.display());
+                console::note(format_args!("waiting for {holder} that uses {folder}"));
+            }
+            // The standard library's wait for a lock has no end.
+            if end.is_some_and(|end| Instant::now() >= end) {
+                return Err(held(folder).into());
+            }
+            thread::sleep(LOOK_AGAIN);
         }
-        Ok(Self(file))
+    }
+
+    /// Leaves word of who holds the lock for whoever waits.
+    fn name_holder(&self) {
+        // It is only a help, and the file may be read only.
+        let _ = self.0.set_len(0);
+        let _ = (&self.0).write_all(std::process::id().to_string().as_bytes());
     }
 
     /// Puts `bytes` at `path`, a file in the locked folder: written beside it,
@@ -99,7 +126,28 @@ impl FolderLock {
 /// A lock that somebody else has made may be read only: that suffices.
 fn open_lock(path: &Path) -> std::io::Result<File> {
     let mut options = OpenOptions::new();
-    File::open(path).or_else(|_| options.create(true).truncate(false).write(true).open(path))
+    let writable = options.create(true).truncate(false).write(true).open(path);
+    writable.or_else(|error| File::open(path).map_err(|_| error))
+}
+
+/// Whoever holds a folder, as far as it is known: a process that has ended holds none.
+fn holder(folder: &Path) -> String {
+    let process = fs::read_to_string(folder.join(LOCK)).unwrap_or_default();
+    match process.parse::<u32>() {
+        Ok(id) if Path::new(&format!("/proc/{id}")).exists() => {
+            format!("another command (process {id})")
+        }
+        _ => "another command".into(),
+    }
+}
+
+fn held(folder: &Path) -> Fault {
+    let (holder, folder) = (holder(folder), folder.display());
+    Kind::Unavailable
+        .because(format!(
+            "{holder} uses {folder}, and did not end within the time limit"
+        ))
+        .hint("wait until it has ended or end it, or allow more time with --timeout SECONDS")
 }
 
 /// Puts `bytes` at `path`, whole or not at all, under the lock of its folder: one of
