@@ -192,17 +192,24 @@ fn followed(path: &Path) -> PathBuf {
     path
 }
 
-/// The bytes of a file, which may have `bound` at most.
+/// A file that is there to be read.
 ///
 /// # Errors
-/// Where the file is missing, larger, or no regular file: reading a pipe could
-/// take for ever.
-pub fn read(path: &Path, bound: u64) -> std::io::Result<Vec<u8>> {
+/// Where the file is missing, or no regular file: a pipe could take for ever.
+pub fn open(path: &Path) -> std::io::Result<File> {
     if !fs::metadata(path)?.is_file() {
         return Err(std::io::Error::other("it is no regular file"));
     }
+    File::open(path)
+}
+
+/// The bytes of a file, which may have `bound` at most.
+///
+/// # Errors
+/// As [`open`], and where the file is larger.
+pub fn read(path: &Path, bound: u64) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    File::open(path)?.take(bound + 1).read_to_end(&mut bytes)?;
+    open(path)?.take(bound + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > bound {
         return Err(std::io::Error::other(format!(
             "it is larger than {bound} bytes"

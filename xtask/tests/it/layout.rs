@@ -6,13 +6,14 @@ use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::PathBuf;
+use std::process::Command;
 
 use serde_json::json;
 use xtask::oci::{Digest, Manifest, MediaType, References};
 use xtask::registry::Repository as _;
 
 use crate::support::image::{Image, layout, write_index};
-use crate::support::{SERVICES, Sandbox};
+use crate::support::{SERVICES, Sandbox, output_of};
 
 const ABSENT: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
@@ -884,4 +885,18 @@ fn a_staging_tag_without_room_for_the_commits_is_refused_before_anything_is_move
     ran.fails(4, &["leaves no room for -", "hint: shorten the tag"]);
     assert!(!sandbox.path("target/released").exists());
     assert!(!sandbox.path("target/delivery/production").exists());
+}
+
+#[test]
+fn a_pipe_in_the_place_of_a_blob_holds_nobody_up() {
+    let sandbox = Sandbox::new();
+    let digest = sandbox.has_staged("one");
+    let layer = layer(&sandbox, "backend", digest);
+    fs::remove_file(&layer).unwrap();
+    output_of(Command::new("mkfifo").arg(&layer));
+    sandbox
+        .run(["promote", "backend"])
+        .fails(1, &[layer.to_str().unwrap(), "it is no regular file"]);
+    sandbox.ok(["staging-tag", "backend"]);
+    sandbox.ok(["promote", "backend"]);
 }
