@@ -99,9 +99,14 @@ impl FolderLock {
 
     /// Puts `bytes` at `path`, a file in the locked folder: written beside it,
     /// synced and renamed. Killed at any instant, the old file or the new one is
-    /// there; the next write reuses what was left beside it.
+    /// there; the next write reuses what was left beside it. A link is followed: others
+    /// may read the file that it leads to.
+    ///
+    /// # Errors
+    /// Where the file cannot be written, or what is there is no file.
     pub fn write(&self, path: &Path, bytes: &[u8]) -> Result<()> {
-        replace(path, &beside(path, "partial"), bytes)
+        let target = target_of(path)?;
+        replace(&target, &beside(&target, "partial"), bytes)
     }
 
     /// Removes everything in `folder`, the locked one, but its lock.
@@ -166,11 +171,7 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
 /// # Errors
 /// Where the file cannot be written, or what is there is no file.
 pub fn write_output(path: &Path, bytes: &[u8]) -> Result<()> {
-    let target = followed(path);
-    if path.exists() && !path.is_file() || target.is_symlink() {
-        let fault = format!("{} is no file that could be replaced", path.display());
-        return Err(Kind::Failed.because(fault).into());
-    }
+    let target = target_of(path)?;
     let folder = folder_of(&target);
     fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
     let partial = beside(&target, &std::process::id().to_string());
@@ -180,16 +181,22 @@ pub fn write_output(path: &Path, bytes: &[u8]) -> Result<()> {
 /// The most links that are followed, one to the next: as many as Linux follows.
 const MOST_LINKS: usize = 40;
 
-/// Where a link leads in the end, whether or not something is there; what is no link stays.
-fn followed(path: &Path) -> PathBuf {
-    let mut path = path.to_owned();
+/// The file that is written where `path` is: where a link leads in the end, whether or not
+/// something is there, else the path itself.
+fn target_of(path: &Path) -> Result<PathBuf> {
+    let mut target = path.to_owned();
     for _ in 0..MOST_LINKS {
-        match fs::read_link(&path) {
-            Ok(target) => path = folder_of(&path).join(target),
+        match fs::read_link(&target) {
+            Ok(next) => target = folder_of(&target).join(next),
             Err(_) => break,
         }
     }
-    path
+    if path.exists() && !path.is_file() || target.is_symlink() {
+        let fault = format!("{} is no file that could be replaced", path.display());
+        let hint = "remove what stands there, or name another file";
+        return Err(Kind::Failed.because(fault).hint(hint).into());
+    }
+    Ok(target)
 }
 
 /// A file that is there to be read.

@@ -900,3 +900,16 @@ fn a_pipe_in_the_place_of_a_blob_holds_nobody_up() {
     sandbox.ok(["staging-tag", "backend"]);
     sandbox.ok(["promote", "backend"]);
 }
+
+#[test]
+fn an_index_that_is_a_link_is_written_where_it_leads() {
+    let sandbox = Sandbox::new();
+    let digest = sandbox.has_staged("one").to_string();
+    let index = sandbox.path("target/registry/backend/index.json");
+    fs::rename(&index, sandbox.path("shared.json")).unwrap();
+    symlink(sandbox.path("shared.json"), &index).unwrap();
+    sandbox.ok(["promote", "backend"]);
+    assert!(index.is_symlink());
+    assert!(sandbox.read("shared.json").contains("1.0.RELEASE"));
+    assert_eq!(tag(&sandbox, "backend", "1.0.RELEASE"), Some(digest));
+}
