@@ -913,3 +913,14 @@ fn an_index_that_is_a_link_is_written_where_it_leads() {
     assert!(sandbox.read("shared.json").contains("1.0.RELEASE"));
     assert_eq!(tag(&sandbox, "backend", "1.0.RELEASE"), Some(digest));
 }
+
+#[test]
+fn what_is_recorded_already_is_not_written_again() {
+    let sandbox = Sandbox::new();
+    let digest = sandbox.has_staged("one").to_string();
+    let promote = ["promote", "backend", "--digest", &digest];
+    sandbox.ok(promote);
+    // Nothing can be written any more.
+    let ran = sandbox.run_after("ulimit -f 0; trap '' XFSZ", &promote);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+}
