@@ -1,7 +1,7 @@
 //! Files that are written whole or not at all.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -218,9 +218,8 @@ pub fn read(path: &Path, bound: u64) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     open(path)?.take(bound + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > bound {
-        return Err(std::io::Error::other(format!(
-            "it is larger than {bound} bytes"
-        )));
+        let what = format!("it is larger than {bound} bytes");
+        return Err(std::io::Error::new(ErrorKind::FileTooLarge, what));
     }
     Ok(bytes)
 }
@@ -270,7 +269,7 @@ pub fn sync_folder(path: &Path) -> std::io::Result<()> {
 /// Where it cannot be removed.
 pub fn remove(path: &Path) -> Result<()> {
     match fs::remove_file(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         other => other.and_then(|()| sync_folder(path)),
     }
     .with_context(|| format!("removing {}", path.display()))
@@ -279,7 +278,7 @@ pub fn remove(path: &Path) -> Result<()> {
 /// Removes a folder with everything in it; one that is not there is removed already.
 pub fn remove_folder(folder: &Path) -> Result<()> {
     match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
             Err(error).with_context(|| format!("removing {}", folder.display()))
         }
         _ => Ok(()),
@@ -320,7 +319,7 @@ mod tests {
     fn writers_side_by_side_leave_one_whole_file() {
         let folder = std::env::temp_dir().join(format!("xtask-files-{}", std::process::id()));
         let path = folder.join("record.json");
-        std::thread::scope(|scope| {
+        thread::scope(|scope| {
             for writer in 0..8_u8 {
                 let path = &path;
                 scope.spawn(move || write_whole(path, &[b'a' + writer; 10_000]).unwrap());

@@ -924,3 +924,50 @@ fn what_is_recorded_already_is_not_written_again() {
     let ran = sandbox.run_after("ulimit -f 0; trap '' XFSZ", &promote);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
 }
+
+#[test]
+fn what_this_machine_does_not_do_is_told_with_what_to_do() {
+    let mut sandbox = Sandbox::new();
+    sandbox.has_staged("one");
+    sandbox.write("archive.tar", "");
+    let archive = sandbox.path("archive.tar").display().to_string();
+    sandbox.set("BACKEND_IMAGE_REPO_NAME", format!("oci:{archive}"));
+    sandbox
+        .run(["promote", "backend"])
+        .fails(1, &[&archive, "hint: ", "a folder"]);
+    let mut sandbox = Sandbox::new();
+    sandbox.write("file", "");
+    sandbox.set(
+        "CARGO_TARGET_DIR",
+        sandbox.path("file").display().to_string(),
+    );
+    sandbox
+        .run(["imagedefinitions", "backend", "--environment", "staging"])
+        .fails(1, &["hint: ", "a folder"]);
+    let sandbox = Sandbox::new();
+    sandbox.has_staged("one");
+    let index = sandbox.path("target/registry/backend/index.json");
+    let index = OpenOptions::new().write(true).open(index).unwrap();
+    index.set_len(65 * 1024 * 1024).unwrap();
+    sandbox
+        .run(["promote", "backend"])
+        .fails(1, &["index.json", "hint: ", "larger"]);
+}
+
+#[test]
+fn a_result_that_nobody_could_be_told_is_a_failure_of_what_was_done() {
+    let sandbox = Sandbox::new();
+    let digest = sandbox.has_staged("one").to_string();
+    let line = ["promote", "backend", "--digest", &digest];
+    let ran = sandbox.run_after("exec > /dev/full", &line);
+    ran.fails(
+        1,
+        &[
+            "standard output",
+            "what the command did is done",
+            "hint: ",
+            "--dry-run",
+        ],
+    );
+    assert_eq!(tag(&sandbox, "backend", "1.0.RELEASE"), Some(digest));
+}
