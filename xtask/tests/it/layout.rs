@@ -971,3 +971,12 @@ fn a_result_that_nobody_could_be_told_is_a_failure_of_what_was_done() {
     );
     assert_eq!(tag(&sandbox, "backend", "1.0.RELEASE"), Some(digest));
 }
+
+#[test]
+fn help_that_nobody_could_be_told_is_a_failure() {
+    let sandbox = Sandbox::new();
+    for line in [&["--help"] as &[_], &["promote", "--help"], &["--version"]] {
+        let ran = sandbox.run_after("exec > /dev/full", line);
+        ran.fails(1, &["standard output"]);
+    }
+}
