@@ -290,7 +290,11 @@ fn from_auth(auth: &Auth) -> Result<Option<Login>> {
 }
 
 fn decode_pair(encoded: &str) -> Result<(String, String)> {
-    let malformed = || Kind::Configuration.because("its `auth` is no base64 of user:password");
+    let malformed = || {
+        Kind::Configuration
+            .because("its `auth` is no base64 of user:password")
+            .hint("mend the file, or let `docker login` write it anew")
+    };
     let bytes = BASE64_STANDARD.decode(encoded).map_err(|_| malformed())?;
     let text = String::from_utf8(bytes).map_err(|_| malformed())?;
     let (user, password) = text.split_once(':').ok_or_else(malformed)?;
