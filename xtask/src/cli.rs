@@ -1,11 +1,12 @@
 //! The grammar of the command line.
 
+use std::io::{self, ErrorKind, Write as _};
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-use crate::commands::{self, Context, Global, Report};
+use crate::commands::{self, Context, Format, Global, Report};
 use crate::error::Kind;
 use crate::{console, process};
 
@@ -69,6 +70,21 @@ enum Command {
 }
 
 impl Cli {
+    /// Reads the command line. Where it asks for help or is wrong, that is told, and this
+    /// gives the exit code.
+    pub fn read() -> Result<Self, ExitCode> {
+        Self::try_parse().map_err(|told| {
+            match told.print().and_then(|()| io::stdout().flush()) {
+                // That nobody reads the help any more is no error.
+                Err(error) if !told.use_stderr() && error.kind() != ErrorKind::BrokenPipe => {
+                    let error = anyhow::Error::new(error).context("writing to standard output");
+                    Report::of_error(error).print(Format::Text)
+                }
+                _ => ExitCode::from(u8::try_from(told.exit_code()).unwrap_or(1)),
+            }
+        })
+    }
+
     /// Runs the command, prints its report and gives the exit code.
     pub fn run(self) -> ExitCode {
         console::set_verbose(self.global.verbose);

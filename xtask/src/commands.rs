@@ -63,6 +63,8 @@ pub struct Context {
     workspace: Workspace,
     parameters: Arc<Parameters>,
     registries: Registries,
+    /// How long the command may wait for others.
+    limit: Duration,
     format: Format,
 }
 
@@ -75,6 +77,7 @@ impl Context {
         let parameters = Arc::new(Parameters::open(global.parameters, &workspace, limit)?);
         Ok(Self {
             registries: Registries::new(Arc::clone(&parameters), limit),
+            limit,
             format: global.format,
             parameters,
             workspace,

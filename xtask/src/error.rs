@@ -5,6 +5,7 @@
 //! [`Kind::Failed`].
 
 use std::fmt;
+use std::io::{self, ErrorKind};
 
 /// The classes of errors, with the exit codes and words of the contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,12 +89,17 @@ impl Fault {
         self
     }
 
+    /// What the user does next, in the order in which it was added.
+    pub fn hints(&self) -> &[String] {
+        &self.hints
+    }
+
     /// `error` with its causes in one message, for whoever needs to keep or repeat it.
     pub fn summary_of(error: &anyhow::Error) -> Self {
         Self {
             kind: Self::kind_of(error),
             message: format!("{error:#}"),
-            hints: Self::hints_of(error).to_vec(),
+            hints: Self::hints_of(error),
         }
     }
 
@@ -107,10 +113,40 @@ impl Fault {
         Self::of(error).map_or(Kind::Failed, |fault| fault.kind)
     }
 
-    /// The hints of `error`'s fault, in the order in which they were added.
-    pub fn hints_of(error: &anyhow::Error) -> &[String] {
-        Self::of(error).map_or(&[], |fault| &fault.hints)
+    /// The hints of `error`'s fault, in the order in which they were added; where there are
+    /// none, what helps against what this machine says.
+    pub fn hints_of(error: &anyhow::Error) -> Vec<String> {
+        let of_fault = Self::of(error).map_or(&[][..], |fault| &fault.hints);
+        if of_fault.is_empty() {
+            let mut causes = error.chain().filter_map(|cause| cause.downcast_ref());
+            let of_machine = causes.find_map(against).map(str::to_owned);
+            return of_machine.into_iter().collect();
+        }
+        of_fault.to_vec()
     }
+}
+
+/// What helps where this machine does not read or write a file.
+fn against(error: &io::Error) -> Option<&'static str> {
+    Some(match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            "make room on that disk, then type the command again"
+        }
+        ErrorKind::ReadOnlyFilesystem => {
+            "that disk is mounted read only: mount it to be written, or name another folder, for example with CARGO_TARGET_DIR"
+        }
+        ErrorKind::PermissionDenied => {
+            "give yourself the right to it (`ls -ld` says who has it), or name another folder, for example with CARGO_TARGET_DIR"
+        }
+        ErrorKind::NotADirectory | ErrorKind::AlreadyExists => {
+            "a file stands where a folder is needed: remove it, or name a folder; an archive has to be unpacked first"
+        }
+        ErrorKind::IsADirectory => {
+            "a folder stands where a file is needed: remove it, or name a file"
+        }
+        ErrorKind::FileTooLarge => "it is larger than it may be: remove from it what nobody needs",
+        _ => return None,
+    })
 }
 
 impl fmt::Display for Fault {
@@ -133,11 +169,22 @@ mod tests {
         assert_eq!(Fault::kind_of(&root), Kind::Refused);
         assert_eq!(Fault::hints_of(&root), ["type this"]);
 
-        let context = Err::<(), _>(std::io::Error::other("disk"))
+        let context = Err::<(), _>(io::Error::other("disk"))
             .context(Kind::Unavailable.because("no answer"))
             .unwrap_err();
         assert_eq!(Fault::kind_of(&context), Kind::Unavailable);
         assert_eq!(format!("{context:#}"), "no answer: disk");
+    }
+
+    #[test]
+    fn what_this_machine_says_has_a_hint_where_nobody_gave_one() {
+        let full = || anyhow::Error::from(io::Error::from(ErrorKind::StorageFull));
+        let told = full().context("writing the record");
+        assert!(Fault::hints_of(&told)[0].contains("make room"));
+        assert!(Fault::summary_of(&told).hints()[0].contains("make room"));
+        let own = full().context(Kind::Failed.because("no").hint("type this"));
+        assert_eq!(Fault::hints_of(&own), ["type this"]);
+        assert_eq!(Fault::hints_of(&io::Error::other("x").into()), [""; 0]);
     }
 
     #[test]

@@ -1,25 +1,30 @@
 //! Files that are written whole or not at all.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use serde::de::DeserializeOwned;
 
-use crate::error::Kind;
+use crate::error::{Fault, Kind};
 use crate::{console, process};
 
 /// The file in a folder whose lock is the folder's.
 const LOCK: &str = ".lock";
+
+/// How long to wait before looking again whether a lock is free.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// Holds a folder's lock until it is dropped. Other processes wait for it.
 ///
 /// The lock is the standard library's, on a file of its own: one that is replaced
 /// by renaming would be another file for whoever waited.
 #[derive(Debug)]
-pub struct FolderLock(#[expect(dead_code, reason = "closing it is what releases the lock")] File);
+pub struct FolderLock(File);
 
 impl FolderLock {
     /// Waits until nobody else holds `folder`, which is created where it is missing.
@@ -27,8 +32,18 @@ impl FolderLock {
     /// # Errors
     /// Where the folder or its lock cannot be made.
     pub fn exclusive(folder: &Path) -> Result<Self> {
+        Self::exclusive_until(folder, None)
+    }
+
+    /// The same, and no longer than until `end`.
+    ///
+    /// # Errors
+    /// Where the folder or its lock cannot be made, or somebody else holds it at the end.
+    pub fn exclusive_until(folder: &Path, end: Option<Instant>) -> Result<Self> {
         fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
-        Self::take(folder, File::try_lock, File::lock)
+        let lock = Self::take(folder, File::try_lock, end)?;
+        lock.name_holder();
+        Ok(lock)
     }
 
     /// Waits until nobody holds `folder` exclusively; the folder must exist.
@@ -36,7 +51,7 @@ impl FolderLock {
     /// # Errors
     /// Where the folder's lock cannot be made.
     pub fn shared(folder: &Path) -> Result<Self> {
-        Self::take(folder, File::try_lock_shared, File::lock_shared)
+        Self::take(folder, File::try_lock_shared, None)
     }
 
     /// Holds a folder, which must exist, if nobody else does.
@@ -52,30 +67,47 @@ impl FolderLock {
     fn take(
         folder: &Path,
         attempt: fn(&File) -> Result<(), TryLockError>,
-        wait: fn(&File) -> std::io::Result<()>,
+        end: Option<Instant>,
     ) -> Result<Self> {
         let locking = || format!("locking {}", folder.display());
         let file = open_lock(&folder.join(LOCK)).with_context(locking)?;
-        match attempt(&file) {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                console::note(format_args!(
-                    "waiting for another command that uses {}",
-                    folder.display()
-                ));
-                wait(&file).with_context(locking)?;
+        let mut is_told = false;
+        loop {
+            match attempt(&file) {
+                Ok(()) => return Ok(Self(file)),
+                Err(TryLockError::WouldBlock) => {}
+                // Nobody is waited for: the file system has no locks, for example.
+                Err(TryLockError::Error(error)) => return Err(error).with_context(locking),
             }
-            // Nobody is waited for: the file system has no locks, for example.
-            Err(TryLockError::Error(error)) => return Err(error).with_context(locking),
+            if !std::mem::replace(&mut is_told, true) {
+                let (holder, folder) = (holder(folder), folder.display());
+                console::note(format_args!("waiting for {holder} that uses {folder}"));
+            }
+            // The standard library's wait for a lock has no end.
+            if end.is_some_and(|end| Instant::now() >= end) {
+                return Err(held(folder).into());
+            }
+            thread::sleep(LOOK_AGAIN);
         }
-        Ok(Self(file))
+    }
+
+    /// Leaves word of who holds the lock for whoever waits.
+    fn name_holder(&self) {
+        // It is only a help, and the file may be read only.
+        let _ = self.0.set_len(0);
+        let _ = (&self.0).write_all(std::process::id().to_string().as_bytes());
     }
 
     /// Puts `bytes` at `path`, a file in the locked folder: written beside it,
     /// synced and renamed. Killed at any instant, the old file or the new one is
-    /// there; the next write reuses what was left beside it.
+    /// there; the next write reuses what was left beside it. A link is followed: others
+    /// may read the file that it leads to.
+    ///
+    /// # Errors
+    /// Where the file cannot be written, or what is there is no file.
     pub fn write(&self, path: &Path, bytes: &[u8]) -> Result<()> {
-        replace(path, &beside(path, "partial"), bytes)
+        let target = target_of(path)?;
+        replace(&target, &beside(&target, "partial"), bytes)
     }
 
     /// Removes everything in `folder`, the locked one, but its lock.
@@ -144,7 +176,28 @@ impl Drop for TemporaryFolder {
 /// A lock that somebody else has made may be read only: that suffices.
 fn open_lock(path: &Path) -> std::io::Result<File> {
     let mut options = OpenOptions::new();
-    File::open(path).or_else(|_| options.create(true).truncate(false).write(true).open(path))
+    let writable = options.create(true).truncate(false).write(true).open(path);
+    writable.or_else(|error| File::open(path).map_err(|_| error))
+}
+
+/// Whoever holds a folder, as far as it is known: a process that has ended holds none.
+fn holder(folder: &Path) -> String {
+    let process = fs::read_to_string(folder.join(LOCK)).unwrap_or_default();
+    match process.parse::<u32>() {
+        Ok(id) if Path::new(&format!("/proc/{id}")).exists() => {
+            format!("another command (process {id})")
+        }
+        _ => "another command".into(),
+    }
+}
+
+fn held(folder: &Path) -> Fault {
+    let (holder, folder) = (holder(folder), folder.display());
+    Kind::Unavailable
+        .because(format!(
+            "{holder} uses {folder}, and did not end within the time limit"
+        ))
+        .hint("wait until it has ended or end it, or allow more time with --timeout SECONDS")
 }
 
 /// Puts `bytes` at `path`, whole or not at all, under the lock of its folder: one of
@@ -163,11 +216,7 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
 /// # Errors
 /// Where the file cannot be written, or what is there is no file.
 pub fn write_output(path: &Path, bytes: &[u8]) -> Result<()> {
-    let target = followed(path);
-    if path.exists() && !path.is_file() || target.is_symlink() {
-        let fault = format!("{} is no file that could be replaced", path.display());
-        return Err(Kind::Failed.because(fault).into());
-    }
+    let target = target_of(path)?;
     let folder = folder_of(&target);
     fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
     let partial = beside(&target, &std::process::id().to_string());
@@ -177,33 +226,45 @@ pub fn write_output(path: &Path, bytes: &[u8]) -> Result<()> {
 /// The most links that are followed, one to the next: as many as Linux follows.
 const MOST_LINKS: usize = 40;
 
-/// Where a link leads in the end, whether or not something is there; what is no link stays.
-fn followed(path: &Path) -> PathBuf {
-    let mut path = path.to_owned();
+/// The file that is written where `path` is: where a link leads in the end, whether or not
+/// something is there, else the path itself.
+fn target_of(path: &Path) -> Result<PathBuf> {
+    let mut target = path.to_owned();
     for _ in 0..MOST_LINKS {
-        match fs::read_link(&path) {
-            Ok(target) => path = folder_of(&path).join(target),
+        match fs::read_link(&target) {
+            Ok(next) => target = folder_of(&target).join(next),
             Err(_) => break,
         }
     }
-    path
+    if path.exists() && !path.is_file() || target.is_symlink() {
+        let fault = format!("{} is no file that could be replaced", path.display());
+        let hint = "remove what stands there, or name another file";
+        return Err(Kind::Failed.because(fault).hint(hint).into());
+    }
+    Ok(target)
+}
+
+/// A file that is there to be read.
+///
+/// # Errors
+/// Where the file is missing, or no regular file: a pipe could take for ever.
+pub fn open(path: &Path) -> std::io::Result<File> {
+    if !fs::metadata(path)?.is_file() {
+        return Err(std::io::Error::other("it is no regular file"));
+    }
+    File::open(path)
 }
 
 /// The bytes of a file, which may have `bound` at most.
 ///
 /// # Errors
-/// Where the file is missing, larger, or no regular file: reading a pipe could
-/// take for ever.
+/// As [`open`], and where the file is larger.
 pub fn read(path: &Path, bound: u64) -> std::io::Result<Vec<u8>> {
-    if !fs::metadata(path)?.is_file() {
-        return Err(std::io::Error::other("it is no regular file"));
-    }
     let mut bytes = Vec::new();
-    File::open(path)?.take(bound + 1).read_to_end(&mut bytes)?;
+    open(path)?.take(bound + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > bound {
-        return Err(std::io::Error::other(format!(
-            "it is larger than {bound} bytes"
-        )));
+        let what = format!("it is larger than {bound} bytes");
+        return Err(std::io::Error::new(ErrorKind::FileTooLarge, what));
     }
     Ok(bytes)
 }
@@ -253,7 +314,7 @@ pub fn sync_folder(path: &Path) -> std::io::Result<()> {
 /// Where it cannot be removed.
 pub fn remove(path: &Path) -> Result<()> {
     match fs::remove_file(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         other => other.and_then(|()| sync_folder(path)),
     }
     .with_context(|| format!("removing {}", path.display()))
@@ -262,7 +323,7 @@ pub fn remove(path: &Path) -> Result<()> {
 /// Removes a folder with everything in it; one that is not there is removed already.
 pub fn remove_folder(folder: &Path) -> Result<()> {
     match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
             Err(error).with_context(|| format!("removing {}", folder.display()))
         }
         _ => Ok(()),
@@ -303,7 +364,7 @@ mod tests {
     fn writers_side_by_side_leave_one_whole_file() {
         let folder = std::env::temp_dir().join(format!("xtask-files-{}", std::process::id()));
         let path = folder.join("record.json");
-        std::thread::scope(|scope| {
+        thread::scope(|scope| {
             for writer in 0..8_u8 {
                 let path = &path;
                 scope.spawn(move || write_whole(path, &[b'a' + writer; 10_000]).unwrap());

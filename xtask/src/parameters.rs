@@ -166,10 +166,17 @@ impl Parameters {
                     ))
                     .hint(self.line_to_change(name, origin))
             };
+            // What to do quotes nothing, unlike what is wrong.
+            let hinted = |fault: Fault| {
+                why.hints()
+                    .iter()
+                    .fold(fault, |fault, hint| fault.hint(hint))
+            };
             if value.is_secret() {
-                malformed("; it is a secret, and not quoted").into()
+                hinted(malformed("; it is a secret, and not quoted")).into()
             } else {
-                anyhow::Error::new(why).context(malformed(""))
+                let fault = hinted(malformed(""));
+                anyhow::Error::new(why).context(fault)
             }
         })
     }

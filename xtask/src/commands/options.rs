@@ -14,7 +14,7 @@ pub struct Global {
     /// Where parameters come from
     #[arg(long, global = true, value_enum, value_name = "SOURCE", default_value_t = SourceChoice::Auto)]
     pub parameters: SourceChoice,
-    /// How long the command may wait for registries and Parameter Store
+    /// How long the command may wait for registries, Parameter Store and other promotions
     #[arg(long, global = true, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub timeout: u64,
     /// Tell more

@@ -161,7 +161,11 @@ impl Report {
         }
         match std::io::stdout().write_all(self.results(format).as_bytes()) {
             Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-                Err(error).context("writing the results to standard output")
+                Err(error).with_context(|| {
+                    Kind::Failed
+                        .because("the results cannot be written to standard output; what the command did is done")
+                        .hint("see it with --dry-run, where the command has it, or type the command again: it finds what is done")
+                })
             }
             _ => Ok(()),
         }

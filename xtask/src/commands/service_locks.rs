@@ -1,6 +1,7 @@
 //! Commands that change what production is given of the same service wait for each other.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use anyhow::Result;
 
@@ -24,7 +25,8 @@ struct Taken {
 }
 
 impl<'a> ServiceLocks<'a> {
-    /// Waits for the commands that change one of `services`. Those are taken in one order,
+    /// Waits for the commands that change one of `services`, no longer than the command's
+    /// time limit. Those are taken in one order,
     /// whatever that of the arguments: no two commands wait for each other.
     pub(super) fn with(context: &Context, services: impl IntoIterator<Item = &'a Service>) -> Self {
         let seen = services.into_iter().map(|service| {
@@ -33,11 +35,12 @@ impl<'a> ServiceLocks<'a> {
             let before = records.read_promotion().ok();
             (&*service.package, (service, records, before))
         });
+        let end = Instant::now().checked_add(context.limit);
         let in_order: BTreeMap<_, _> = seen.collect();
         let taken = in_order
             .into_iter()
             .map(|(package, (service, records, before))| {
-                let lock = FolderLock::exclusive(&context.workspace.turn(service));
+                let lock = FolderLock::exclusive_until(&context.workspace.turn(service), end);
                 let has_changed = records.read_promotion().ok() != before;
                 (package, Taken { lock, has_changed })
             });

@@ -196,6 +196,10 @@ impl Records {
 fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
     let bytes =
         serde_json::to_vec(value).with_context(|| format!("encoding {}", path.display()))?;
+    // What is recorded already needs no folder that can be written.
+    if files::read(path, RECORD_BOUND).is_ok_and(|recorded| recorded == bytes) {
+        return Ok(());
+    }
     files::write_whole(path, &bytes)
 }
 

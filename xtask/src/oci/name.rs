@@ -10,6 +10,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::Digest;
 use crate::error::{Fault, Kind};
 
+/// What is wrong with a name such as `user:password@host/app`.
+const WITH_ACCOUNT: &str = "it is written without an account";
+
 const LAYOUT_SCHEME: &str = "oci:";
 const DOCKER_HUB: &str = "docker.io";
 const DOCKER_HUB_API: &str = "registry-1.docker.io";
@@ -123,7 +126,13 @@ impl FromStr for RepositoryName {
             None => parse_registry(text),
         }
         .map_err(|why| {
-            Kind::Configuration.because(format!("{text:?} is not a repository: {why}"))
+            let fault = Kind::Configuration.because(format!("{text:?} is not a repository: {why}"));
+            match why {
+                WITH_ACCOUNT => fault.hint(
+                    "write it without an account: DOCKER_USER and DOCKER_PASSWORD are for that",
+                ),
+                _ => fault,
+            }
         })?;
         Ok(Self {
             written: text.to_owned(),
@@ -147,8 +156,12 @@ fn parse_registry(text: &str) -> Result<Location, &'static str> {
     if text.contains("://") {
         return Err("it is written without a scheme");
     }
-    if text.contains('@') {
-        return Err("it is written without a digest");
+    match text.split_once('@') {
+        Some((before, rest)) if rest.contains('/') && !before.contains('/') => {
+            return Err(WITH_ACCOUNT);
+        }
+        Some(_) => return Err("it is written without a digest"),
+        None => {}
     }
     let (host, path) = match text.split_once('/') {
         Some((first, rest)) if is_host(first) => (Host::from_str(first)?, rest.to_owned()),

@@ -92,13 +92,17 @@ impl Value {
     }
 }
 
-/// Whether a URL has a user, and so most likely a password, before its host.
+/// Whether a URL, or a repository's name, has a user and so most likely a password before
+/// its host. An address of mail and `name@sha256:…` have none.
 fn has_account(text: &str) -> bool {
-    let Some((_, rest)) = text.split_once("://") else {
-        return false;
+    let (is_url, rest) = match text.split_once("://") {
+        Some((_, rest)) => (true, rest),
+        None => (false, text),
     };
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    authority.contains('@')
+    let has_path = authority.len() < rest.len();
+    let user = authority.rsplit_once('@').map(|(user, _)| user);
+    user.is_some_and(|user| is_url || has_path || user.contains(':'))
 }
 
 impl fmt::Display for Value {
@@ -110,5 +114,29 @@ impl fmt::Display for Value {
 impl fmt::Debug for Value {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, formatter)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_account_before_a_host_is_found() {
+        for (text, expected) in [
+            ("https://me:secret@example.com/v1/", true),
+            ("https://token@example.com", true),
+            ("me:secret@example.com/app", true),
+            ("me:s@cret@example.com/app", true),
+            ("token@example.com/app", true),
+            ("me:secret@example.com", true),
+            ("me@example.com", false),
+            ("nginx@sha256:00", false),
+            ("team/app@sha256:00", false),
+            ("https://example.com/@team", false),
+            ("1.0.RELEASE", false),
+        ] {
+            assert_eq!(has_account(text), expected, "{text}");
+        }
     }
 }

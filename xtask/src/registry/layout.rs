@@ -209,7 +209,7 @@ impl Layout {
 
     /// Reads the blob to its end: a disk keeps its size where it loses its content.
     fn check_blob(&self, blob: &Descriptor) -> io::Result<()> {
-        let file = File::open(self.blob_path(&blob.digest))?;
+        let file = files::open(&self.blob_path(&blob.digest))?;
         io::copy(&mut Verified::new(file, blob.clone()), &mut io::sink())?;
         Ok(())
     }
@@ -324,7 +324,7 @@ impl Repository for Layout {
     fn open_blob(&self, blob: &Descriptor, offset: u64) -> Result<Box<dyn Read + Send + '_>> {
         let path = self.blob_path(&blob.digest);
         let open = || -> io::Result<File> {
-            let mut file = File::open(&path)?;
+            let mut file = files::open(&path)?;
             file.seek(SeekFrom::Start(offset))?;
             Ok(file)
         };

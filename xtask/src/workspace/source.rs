@@ -22,10 +22,10 @@ pub struct Source {
 }
 
 impl Source {
-    /// Reads the commit from git, or, where the workspace is a source archive,
-    /// from `CODEBUILD_RESOLVED_SOURCE_VERSION` and `SOURCE_DATE_EPOCH`.
+    /// Reads the commit from git, or, where git does not track the workspace (a source
+    /// archive), from `CODEBUILD_RESOLVED_SOURCE_VERSION` and `SOURCE_DATE_EPOCH`.
     pub fn of(root: &Path) -> Result<Self> {
-        if root.ancestors().any(|folder| folder.join(".git").exists()) {
+        if is_tracked(root).context("asking git for the sources")? {
             from_git(root).context("asking git for the commit")
         } else {
             from_environment()
@@ -54,6 +54,18 @@ const DIRTY: &str = "-dirty";
 /// Whether an image's revision says that its tree had uncommitted changes.
 pub fn is_dirty(revision: &str) -> bool {
     revision.ends_with(DIRTY)
+}
+
+/// Whether git tracks the workspace: it may lie in a repository of something else, whose
+/// commits say nothing of it.
+fn is_tracked(root: &Path) -> Result<bool> {
+    if !root.ancestors().any(|folder| folder.join(".git").exists()) {
+        return Ok(false);
+    }
+    let shell = process::shell(root)?;
+    let tracked =
+        process::ask(cmd!(shell, "git ls-files -- Cargo.toml")).map_err(unknown_commit)?;
+    Ok(!tracked.is_empty())
 }
 
 fn from_git(root: &Path) -> Result<Source> {
@@ -88,24 +100,34 @@ fn unknown_commit(error: xshell::Error) -> anyhow::Error {
     anyhow::Error::new(error).context(fault)
 }
 
+/// What to do where git names no commit of the sources.
+const ELSEWHERE: &str = "commit the sources to git, build from a clone, or set CODEBUILD_RESOLVED_SOURCE_VERSION to the commit and SOURCE_DATE_EPOCH to its time in seconds";
+
 fn from_environment() -> Result<Source> {
     let read = |name: &str| {
-        env::var(name).ok().filter(|value| !value.is_empty()).ok_or_else(|| {
-            Kind::Configuration
-                .because(format!("there is no git repository here, and {name} is not set"))
-                .hint("build from a clone, or set CODEBUILD_RESOLVED_SOURCE_VERSION to the commit and SOURCE_DATE_EPOCH to its time in seconds")
-        })
+        env::var(name)
+            .ok()
+            .filter(|value| !value.is_empty())
+            .ok_or_else(|| {
+                Kind::Configuration
+                    .because(format!(
+                        "git does not track the sources here, and {name} is not set"
+                    ))
+                    .hint(ELSEWHERE)
+            })
     };
     let commit = read("CODEBUILD_RESOLVED_SOURCE_VERSION")?;
     if commit.len() != 40 || !commit.bytes().all(|b| b.is_ascii_hexdigit()) {
         let fault = format!(
             "CODEBUILD_RESOLVED_SOURCE_VERSION is {commit:?}, no commit id of 40 hexadecimal digits"
         );
-        return Err(Kind::Configuration.because(fault).into());
+        return Err(Kind::Configuration.because(fault).hint(ELSEWHERE).into());
     }
     let seconds = read("SOURCE_DATE_EPOCH")?;
     let time = parse_time(&seconds).with_context(|| {
-        Kind::Configuration.because("SOURCE_DATE_EPOCH is no number of seconds")
+        Kind::Configuration
+            .because("SOURCE_DATE_EPOCH is no number of seconds")
+            .hint(ELSEWHERE)
     })?;
     Ok(Source {
         commit,

@@ -3,7 +3,7 @@
 use std::fs;
 
 use serde_json::Value;
-use xtask::oci::References;
+use xtask::oci::{References, annotation};
 use xtask::registry::Repository as _;
 
 use crate::support::image::layout;
@@ -138,6 +138,31 @@ fn sources_without_git_name_their_commit_otherwise() {
         digest,
         "the same commit, the same image"
     );
+}
+
+#[test]
+fn a_repository_that_does_not_track_the_sources_does_not_name_them() {
+    let mut sandbox = tiny::workspace();
+    fs::remove_dir_all(sandbox.path(".git")).unwrap();
+    sandbox.write(".gitignore", "*\n");
+    tiny::git(&sandbox, &["init", "--quiet"]);
+    let words = ["git does not track", "hint: commit the sources"];
+    sandbox.run(["build"]).fails(4, &words);
+    tiny::git(&sandbox, &["add", "--force", ".gitignore"]);
+    tiny::git(
+        &sandbox,
+        &["commit", "--quiet", "--message", "Another project"],
+    );
+    sandbox.run(["build"]).fails(4, &words);
+    let commit = "0123456789abcdef0123456789abcdef01234567";
+    sandbox.set("CODEBUILD_RESOLVED_SOURCE_VERSION", "main");
+    sandbox.run(["build"]).fails(4, &["\"main\"", "hint: "]);
+    sandbox.set("CODEBUILD_RESOLVED_SOURCE_VERSION", commit);
+    sandbox.set("SOURCE_DATE_EPOCH", "981173106");
+    sandbox.ok(["build"]);
+    let image = layout(&sandbox.path("target/images/tiny"));
+    let image = image.tagged(&"built".parse().unwrap()).unwrap().unwrap();
+    assert_eq!(image.annotation(annotation::REVISION), Some(commit));
 }
 
 #[test]

@@ -6,13 +6,14 @@ use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::PathBuf;
+use std::process::Command;
 
 use serde_json::json;
 use xtask::oci::{Digest, Manifest, MediaType, References};
 use xtask::registry::Repository as _;
 
 use crate::support::image::{Image, layout, write_index};
-use crate::support::{SERVICES, Sandbox};
+use crate::support::{SERVICES, Sandbox, output_of};
 
 const ABSENT: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
@@ -924,4 +925,98 @@ fn a_staging_tag_without_room_for_the_commits_is_refused_before_anything_is_move
     ran.fails(4, &["leaves no room for -", "hint: shorten the tag"]);
     assert!(!sandbox.path("target/released").exists());
     assert!(!sandbox.path("target/delivery/production").exists());
+}
+
+#[test]
+fn a_pipe_in_the_place_of_a_blob_holds_nobody_up() {
+    let sandbox = Sandbox::new();
+    let digest = sandbox.has_staged("one");
+    let layer = layer(&sandbox, "backend", digest);
+    fs::remove_file(&layer).unwrap();
+    output_of(Command::new("mkfifo").arg(&layer));
+    sandbox
+        .run(["promote", "backend"])
+        .fails(1, &[layer.to_str().unwrap(), "it is no regular file"]);
+    sandbox.ok(["staging-tag", "backend"]);
+    sandbox.ok(["promote", "backend"]);
+}
+
+#[test]
+fn an_index_that_is_a_link_is_written_where_it_leads() {
+    let sandbox = Sandbox::new();
+    let digest = sandbox.has_staged("one").to_string();
+    let index = sandbox.path("target/registry/backend/index.json");
+    fs::rename(&index, sandbox.path("shared.json")).unwrap();
+    symlink(sandbox.path("shared.json"), &index).unwrap();
+    sandbox.ok(["promote", "backend"]);
+    assert!(index.is_symlink());
+    assert!(sandbox.read("shared.json").contains("1.0.RELEASE"));
+    assert_eq!(tag(&sandbox, "backend", "1.0.RELEASE"), Some(digest));
+}
+
+#[test]
+fn what_is_recorded_already_is_not_written_again() {
+    let sandbox = Sandbox::new();
+    let digest = sandbox.has_staged("one").to_string();
+    let promote = ["promote", "backend", "--digest", &digest];
+    sandbox.ok(promote);
+    // Nothing can be written any more.
+    let ran = sandbox.run_after("ulimit -f 0; trap '' XFSZ", &promote);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+}
+
+#[test]
+fn what_this_machine_does_not_do_is_told_with_what_to_do() {
+    let mut sandbox = Sandbox::new();
+    sandbox.has_staged("one");
+    sandbox.write("archive.tar", "");
+    let archive = sandbox.path("archive.tar").display().to_string();
+    sandbox.set("BACKEND_IMAGE_REPO_NAME", format!("oci:{archive}"));
+    sandbox
+        .run(["promote", "backend"])
+        .fails(1, &[&archive, "hint: ", "a folder"]);
+    let mut sandbox = Sandbox::new();
+    sandbox.write("file", "");
+    sandbox.set(
+        "CARGO_TARGET_DIR",
+        sandbox.path("file").display().to_string(),
+    );
+    sandbox
+        .run(["imagedefinitions", "backend", "--environment", "staging"])
+        .fails(1, &["hint: ", "a folder"]);
+    let sandbox = Sandbox::new();
+    sandbox.has_staged("one");
+    let index = sandbox.path("target/registry/backend/index.json");
+    let index = OpenOptions::new().write(true).open(index).unwrap();
+    index.set_len(65 * 1024 * 1024).unwrap();
+    sandbox
+        .run(["promote", "backend"])
+        .fails(1, &["index.json", "hint: ", "larger"]);
+}
+
+#[test]
+fn a_result_that_nobody_could_be_told_is_a_failure_of_what_was_done() {
+    let sandbox = Sandbox::new();
+    let digest = sandbox.has_staged("one").to_string();
+    let line = ["promote", "backend", "--digest", &digest];
+    let ran = sandbox.run_after("exec > /dev/full", &line);
+    ran.fails(
+        1,
+        &[
+            "standard output",
+            "what the command did is done",
+            "hint: ",
+            "--dry-run",
+        ],
+    );
+    assert_eq!(tag(&sandbox, "backend", "1.0.RELEASE"), Some(digest));
+}
+
+#[test]
+fn help_that_nobody_could_be_told_is_a_failure() {
+    let sandbox = Sandbox::new();
+    for line in [&["--help"] as &[_], &["promote", "--help"], &["--version"]] {
+        let ran = sandbox.run_after("exec > /dev/full", line);
+        ran.fails(1, &["standard output"]);
+    }
 }

@@ -1,6 +1,7 @@
 //! Where a registry's account comes from: the parameters, else Docker's
 //! configuration file with its helpers, else there is none.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::env;
 use std::fs;
@@ -24,6 +25,9 @@ const HELPER_LIMIT: Duration = Duration::from_secs(20);
 /// The key of Docker Hub in Docker's configuration.
 const DOCKER_HUB_KEY: &str = "https://index.docker.io/v1/";
 
+/// What a header with a password begins with.
+pub(super) const BASIC: &str = "Basic ";
+
 /// An account. It has no `Debug`, so that it cannot get into a message.
 #[derive(Clone)]
 pub(super) struct Login {
@@ -45,7 +49,7 @@ impl Login {
     pub(super) fn basic(&self) -> Option<String> {
         match &self.secret {
             Secret::Password(password) => Some(format!(
-                "Basic {}",
+                "{BASIC}{}",
                 BASE64_STANDARD.encode(format!("{}:{password}", self.user))
             )),
             Secret::IdentityToken(_) => None,
@@ -61,8 +65,9 @@ struct DockerConfiguration {
     creds_store: Option<String>,
 }
 
+/// What the file has of one account.
 #[derive(Default, Deserialize)]
-struct Auth {
+pub(super) struct Auth {
     auth: Option<String>,
     username: Option<String>,
     password: Option<String>,
@@ -76,18 +81,52 @@ struct HelperAnswer {
     secret: String,
 }
 
-/// The account for `host`, or `None` where nobody gives one. A helper has `limit`
-/// to answer, and no longer than helpers need.
-pub(super) fn find(host: &Host, parameters: &Parameters, limit: Duration) -> Result<Option<Login>> {
+/// The accounts for one host.
+pub(super) enum Accounts {
+    /// One for all of its repositories.
+    OfHost(Login),
+    /// What Docker's configuration file has, which may tell repositories apart.
+    InFile {
+        host: Host,
+        path: PathBuf,
+        auths: BTreeMap<String, Auth>,
+    },
+    /// Nobody gives one.
+    None,
+}
+
+impl Accounts {
+    /// The account for `repository`, or `None` where there is none.
+    pub(super) fn of(&self, repository: &str) -> Result<Option<Login>> {
+        match self {
+            Self::OfHost(login) => Ok(Some(login.clone())),
+            Self::InFile { host, path, auths } => from_auths(auths, host, repository)
+                .with_context(|| format!("looking up {host} in {}", path.display())),
+            Self::None => Ok(None),
+        }
+    }
+}
+
+/// The accounts for `host`. A helper has `limit` to answer, and no longer than helpers
+/// need.
+pub(super) fn find(host: &Host, parameters: &Parameters, limit: Duration) -> Result<Accounts> {
     if let Some(login) = from_parameters(host, parameters)? {
-        return Ok(Some(login));
+        return Ok(Accounts::OfHost(login));
     }
     let Some(path) = configuration_path() else {
-        return Ok(None);
+        return Ok(Accounts::None);
     };
     let configuration = read_configuration(&path)?;
-    from_configuration(host, &configuration, limit.min(HELPER_LIMIT))
-        .with_context(|| format!("looking up {host} in {}", path.display()))
+    let asked = from_helper(host, &configuration, limit.min(HELPER_LIMIT))
+        .with_context(|| format!("looking up {host} in {}", path.display()))?;
+    Ok(match asked {
+        Some(login) => Accounts::OfHost(login),
+        None => Accounts::InFile {
+            host: host.clone(),
+            path,
+            auths: configuration.auths.unwrap_or_default(),
+        },
+    })
 }
 
 fn from_parameters(host: &Host, parameters: &Parameters) -> Result<Option<Login>> {
@@ -105,8 +144,19 @@ fn from_parameters(host: &Host, parameters: &Parameters) -> Result<Option<Login>
     }))
 }
 
+/// What to type for an account at `host`: Docker's own registry has another name there
+/// than its API.
+pub(super) fn how_to_sign_in(host: &Host) -> String {
+    let (login, server) = if host.is_docker_hub() {
+        ("docker login".to_owned(), DOCKER_HUB_KEY.to_owned())
+    } else {
+        (format!("docker login {host}"), host.to_string())
+    };
+    format!("`{login}`, or set DOCKER_USER, DOCKER_PASSWORD and DOCKER_REPO={server}")
+}
+
 /// The host in what `docker login` takes: a host, or a URL with a path behind it.
-fn host_of(server: &str) -> Result<Host, Fault> {
+pub(super) fn host_of(server: &str) -> Result<Host, Fault> {
     let server = server
         .trim_start_matches("https://")
         .trim_start_matches("http://");
@@ -145,31 +195,78 @@ fn read_configuration(path: &Path) -> Result<DockerConfiguration> {
     })
 }
 
-fn from_configuration(
+fn from_helper(
     host: &Host,
     configuration: &DockerConfiguration,
-    helper_limit: Duration,
+    limit: Duration,
 ) -> Result<Option<Login>> {
-    let own = |key: &str| host_of(key).is_ok_and(|named| named == *host);
-    let helpers_of_hosts = configuration.cred_helpers.iter().flatten();
-    let helper = helpers_of_hosts
-        .filter(|(key, _)| own(key))
-        .map(|(_, helper)| helper)
-        .next();
+    let helpers = configuration.cred_helpers.iter().flatten();
+    // Helpers are for hosts as a whole.
+    let helper = closest(helpers, host, "").into_iter().next();
     // An empty name is Docker's word for the file itself.
-    let helper = helper.or(configuration.creds_store.as_ref());
-    if let Some(helper) = helper.filter(|helper| !helper.is_empty()) {
-        let asked = ask_helper(helper, host, helper_limit)?;
-        if asked.is_some() {
-            return Ok(asked);
-        }
+    match helper.or(configuration.creds_store.as_ref()) {
+        Some(helper) if !helper.is_empty() => ask_helper(helper, host, limit),
+        _ => Ok(None),
     }
-    let auths = configuration.auths.iter().flatten();
+}
+
+fn from_auths(
+    auths: &BTreeMap<String, Auth>,
+    host: &Host,
+    repository: &str,
+) -> Result<Option<Login>> {
     // One host may stand there under several names, and what a helper keeps without an account.
-    auths
-        .filter(|(key, _)| own(key))
-        .find_map(|(_, auth)| from_auth(auth).transpose())
+    closest(auths, host, repository)
+        .into_iter()
+        .find_map(|auth| from_auth(auth).transpose())
         .transpose()
+}
+
+/// What stands under keys that name `repository` on `host`, the closest first.
+fn closest<'a, T>(
+    entries: impl IntoIterator<Item = (&'a String, &'a T)>,
+    host: &Host,
+    repository: &str,
+) -> Vec<&'a T> {
+    let ranked = entries.into_iter();
+    let ranked = ranked.filter_map(|(key, entry)| Some((closeness(key, host, repository)?, entry)));
+    let mut ranked: Vec<_> = ranked.collect();
+    ranked.sort_by_key(|(closeness, _)| Reverse(*closeness));
+    ranked.into_iter().map(|(_, entry)| entry).collect()
+}
+
+/// How closely a key of Docker's configuration names `repository` on `host`; `None` where
+/// it names another one. Keys are hosts, hosts with the beginning of a repository's name
+/// (containers-auth.json, "FORMAT"), and URLs of the API, as Docker once wrote them.
+fn closeness(key: &str, host: &Host, repository: &str) -> Option<Closeness> {
+    if host_of(key).ok()? != *host {
+        return None;
+    }
+    if key == DOCKER_HUB_KEY {
+        return Some(Closeness::Host);
+    }
+    if key.contains("://") {
+        return Some(Closeness::Url);
+    }
+    let path = key
+        .split_once('/')
+        .map_or("", |(_, path)| path.trim_end_matches('/'));
+    if path.is_empty() {
+        return Some(Closeness::Host);
+    }
+    let rest = repository.strip_prefix(path)?;
+    (rest.is_empty() || rest.starts_with('/')).then_some(Closeness::Path(path.len()))
+}
+
+/// From far to close.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Closeness {
+    /// A URL of the host.
+    Url,
+    /// The host itself.
+    Host,
+    /// So much of the repository's name.
+    Path(usize),
 }
 
 fn from_auth(auth: &Auth) -> Result<Option<Login>> {
@@ -193,7 +290,11 @@ fn from_auth(auth: &Auth) -> Result<Option<Login>> {
 }
 
 fn decode_pair(encoded: &str) -> Result<(String, String)> {
-    let malformed = || Kind::Configuration.because("its `auth` is no base64 of user:password");
+    let malformed = || {
+        Kind::Configuration
+            .because("its `auth` is no base64 of user:password")
+            .hint("mend the file, or let `docker login` write it anew")
+    };
     let bytes = BASE64_STANDARD.decode(encoded).map_err(|_| malformed())?;
     let text = String::from_utf8(bytes).map_err(|_| malformed())?;
     let (user, password) = text.split_once(':').ok_or_else(malformed)?;
@@ -249,4 +350,27 @@ fn parse_answer(line: &CommandLine, bytes: &[u8]) -> Result<Login> {
             secret: Secret::Password(answer.secret),
         },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_to_type_is_where_the_account_is_looked_for() {
+        for (host, login, server) in [
+            (
+                "docker.io",
+                "`docker login`",
+                "DOCKER_REPO=https://index.docker.io/v1/",
+            ),
+            ("ghcr.io", "`docker login ghcr.io`", "DOCKER_REPO=ghcr.io"),
+        ] {
+            let host: Host = host.parse().unwrap();
+            let typed = how_to_sign_in(&host);
+            assert!(typed.contains(login) && typed.ends_with(server), "{typed}");
+            let (_, server) = server.split_once('=').unwrap();
+            assert!(host_of(server).is_ok_and(|named| named == host));
+        }
+    }
 }

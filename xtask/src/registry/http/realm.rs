@@ -32,12 +32,16 @@ pub(super) fn check(realm: &str, registry: &Host) -> Result<Uri> {
 
 /// Checks that the account for `registry` may be sent to `realm`: its host is the
 /// registry's, the registry's parent domain, Docker Hub's known one, or `allowed`.
-pub(super) fn check_credentials(realm: &Uri, registry: &Host, allowed: Option<&str>) -> Result<()> {
+pub(super) fn check_credentials(
+    realm: &Uri,
+    registry: &Host,
+    allowed: Option<&Host>,
+) -> Result<()> {
     let host = realm.host().unwrap_or_default();
     let known = host.eq_ignore_ascii_case(registry.name())
         || parent_domain(registry.name()).is_some_and(|parent| host.eq_ignore_ascii_case(parent))
         || (registry.is_docker_hub() && host == DOCKER_HUB_REALM)
-        || allowed.is_some_and(|allowed| host.eq_ignore_ascii_case(allowed));
+        || allowed.is_some_and(|allowed| host.eq_ignore_ascii_case(allowed.name()));
     if known {
         return Ok(());
     }
@@ -71,8 +75,9 @@ mod tests {
 
     fn trusted(realm: &str, registry: &str, allowed: Option<&str>) -> bool {
         let registry: Host = registry.parse().unwrap();
+        let allowed: Option<Host> = allowed.map(|host| host.parse().unwrap());
         check(realm, &registry)
-            .and_then(|uri| check_credentials(&uri, &registry, allowed))
+            .and_then(|uri| check_credentials(&uri, &registry, allowed.as_ref()))
             .is_ok()
     }
 

@@ -11,6 +11,7 @@ use anyhow::Result;
 use ureq::http::StatusCode;
 
 use super::client::{Answer, Client, HostState, Payload, Request};
+use super::credentials::how_to_sign_in;
 use super::failure::{self, Failure};
 use super::location;
 use crate::console;
@@ -154,14 +155,25 @@ impl Session {
             let asking = || self.count_auth(1);
             let header = self.client.authorize(&self.state, &self.scope, asking)?;
             let answer = self.send(&self.state, request, header.as_deref())?;
-            if answer.status != StatusCode::UNAUTHORIZED {
-                authentication.answered();
-                return Ok(answer);
+            match answer.status.as_u16() {
+                401 if renewed => return Ok(answer),
+                401 if authentication.challenged(&answer, &self.scope, header.as_deref()) => {}
+                403 | 404
+                    if header.is_none() && self.client.could_sign_in(&self.state, &self.scope) =>
+                {
+                    // It counts as one of the host's requests as long as it lives.
+                    drop(answer);
+                    let asking = || self.count_auth(1);
+                    self.client
+                        .seek_challenge(&self.state, &self.scope, asking)?;
+                }
+                401 => return Ok(answer),
+                _ => {
+                    authentication.answered();
+                    return Ok(answer);
+                }
             }
-            if renewed || !authentication.challenged(&answer, &self.scope, header.as_deref()) {
-                return Ok(answer);
-            }
-            // The challenge was no answer: the request is sent again, and counts then.
+            // It was no answer yet: the request is sent again, and counts then.
             self.requests.fetch_sub(1, Ordering::Relaxed);
             self.count_auth(1);
             renewed = header.is_some();
@@ -265,12 +277,12 @@ impl Session {
     /// The failure that a status stands for where the caller has no use for it.
     pub(super) fn unexpected(&self, status: StatusCode, body: &[u8]) -> Failure {
         let said = failure::said(body);
-        let account = self.client.account(&self.state);
+        let account = self.client.account(&self.state, &self.scope);
         let host = &self.state.host;
         match status.as_u16() {
             401 | 403 => Kind::Denied
                 .because(format!("{status}{said} ({account}): it does not exist, or the account may not see or change it"))
-                .hint(format!("check the repository's name and the account's rights; `docker login {host}` or DOCKER_USER, DOCKER_PASSWORD and DOCKER_REPO"))
+                .hint(format!("check the repository's name and the account's rights; {}", how_to_sign_in(host)))
                 .into(),
             404 => Kind::NotFound
                 .because(format!("{status}{said} ({account}): it does not exist, or the account may not see it"))

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context as _, Result};
@@ -11,7 +12,7 @@ use ureq::http::{Method, StatusCode};
 
 use super::challenge::Challenge;
 use super::client::{Answer, Client, HostState, Payload, Request};
-use super::credentials::{self, Login, Secret};
+use super::credentials::{self, Accounts, BASIC, Login, Secret, host_of, how_to_sign_in};
 use super::failure::{self, Failure};
 use super::realm;
 use crate::error::Kind;
@@ -26,10 +27,15 @@ pub(super) struct Authentication {
     scheme: Mutex<Option<Scheme>>,
     /// Held by the first request, so that the host is asked for its challenge once.
     probe: Mutex<()>,
-    /// Looked up once; the inner `None` stands for no account.
-    login: Mutex<Option<Option<Login>>>,
+    /// Whether a host that challenged nobody was asked for its challenge.
+    sought: AtomicBool,
+    /// Looked up once.
+    accounts: Mutex<Option<Accounts>>,
     /// The header with the token for each scope.
     tokens: Mutex<HashMap<String, Arc<Mutex<Option<String>>>>>,
+    /// The challenge that came with an answer about each repository. Until one has come the
+    /// host's last one serves: most hosts have one for all that they keep.
+    challenges: Mutex<HashMap<String, Challenge>>,
 }
 
 #[derive(Clone)]
@@ -57,16 +63,25 @@ impl Authentication {
 
     /// The host refused a request that carried the header `refused`: takes its
     /// challenge, forgets that token for `scope`, but not one that another request has
-    /// fetched meanwhile. `false` where there is no challenge to answer.
+    /// fetched meanwhile. `false` where there is no challenge to answer, or only with the
+    /// password that was refused.
     pub(super) fn challenged(&self, answer: &Answer, scope: &str, refused: Option<&str>) -> bool {
         let values = answer.headers.get_all("www-authenticate").iter();
         let Some(challenge) = Challenge::choose(values.filter_map(|value| value.to_str().ok()))
         else {
             return false;
         };
-        *lock(&self.scheme) = Some(Scheme::Wanted(challenge));
+        if challenge == Challenge::Basic && refused.is_some_and(|sent| sent.starts_with(BASIC)) {
+            return false;
+        }
+        *lock(&self.scheme) = Some(Scheme::Wanted(challenge.clone()));
+        lock(&self.challenges).insert(repository_of(scope).to_owned(), challenge);
         lock(&self.token_slot(scope)).take_if(|token| Some(token.as_str()) == refused);
         true
+    }
+
+    fn wants_account(&self) -> bool {
+        matches!(*lock(&self.scheme), Some(Scheme::Wanted(_)))
     }
 
     fn token_slot(&self, scope: &str) -> Arc<Mutex<Option<String>>> {
@@ -83,45 +98,88 @@ impl Client {
         scope: &str,
         leaving: impl FnOnce(),
     ) -> Result<Option<String>, Failure> {
-        let scheme = lock(&state.authentication.scheme).clone();
-        match scheme {
-            None | Some(Scheme::Open) => Ok(None),
-            Some(Scheme::Wanted(Challenge::Basic)) => {
-                let header = self.login(state)?.and_then(|login| login.basic());
-                header.map(Some).ok_or_else(|| needs_account(&state.host))
-            }
-            Some(Scheme::Wanted(Challenge::Bearer { realm, service })) => {
-                let slot = state.authentication.token_slot(scope);
-                let mut header = lock(&slot);
-                if header.is_none() {
-                    let service = service.as_deref();
-                    let token = self.fetch_token(state, &realm, service, scope, leaving)?;
-                    *header = Some(format!("Bearer {token}"));
+        let authentication = &state.authentication;
+        let Some(Scheme::Wanted(of_host)) = lock(&authentication.scheme).clone() else {
+            return Ok(None);
+        };
+        let repository = repository_of(scope);
+        let own = lock(&authentication.challenges).get(repository).cloned();
+        let is_own = own.is_some();
+        let challenge = own.unwrap_or(of_host);
+        let Challenge::Bearer { realm, service } = &challenge else {
+            let header = self.login(state, scope)?.and_then(|login| login.basic());
+            return header.map(Some).ok_or_else(|| needs_account(&state.host));
+        };
+        let slot = authentication.token_slot(scope);
+        let mut header = lock(&slot);
+        if header.is_none() {
+            match self.fetch_token(state, realm, service.as_deref(), scope, leaving) {
+                Ok(token) => *header = Some(format!("Bearer {token}")),
+                Err(Failure::Final(_)) if !is_own => {
+                    // A request without a token brings this repository's own challenge.
+                    lock(&authentication.challenges).insert(repository.to_owned(), challenge);
                 }
-                Ok(header.clone())
+                Err(failure) => return Err(failure),
             }
         }
+        Ok(header.clone())
     }
 
-    /// The account that is used at the host, as messages name it.
-    pub(super) fn account(&self, state: &HostState) -> String {
-        match self.login(state) {
+    /// Whether an account could show what a request without one did not find: where there
+    /// is one, and the host wants it or was not asked yet.
+    pub(super) fn could_sign_in(&self, state: &HostState, scope: &str) -> bool {
+        let authentication = &state.authentication;
+        let unknown = !authentication.sought.load(Ordering::Relaxed);
+        // What is wrong with the account matters where it is wanted, and is told then.
+        (unknown || authentication.wants_account()) && !matches!(self.login(state, scope), Ok(None))
+    }
+
+    /// Asks a host for its challenge that gave none with its answer: some tell whoever has
+    /// no account that there is nothing to see (distribution specification, "Determining
+    /// Support").
+    pub(super) fn seek_challenge(
+        &self,
+        state: &HostState,
+        scope: &str,
+        leaving: impl FnOnce(),
+    ) -> Result<(), Failure> {
+        if state.authentication.wants_account() {
+            return Ok(());
+        }
+        let base = Request::new(Method::GET, format!("{}/v2/", state.host.base_url()));
+        let mut answer = self.send(state, &base, None, leaving)?;
+        if failure::is_passing(answer.status) {
+            let body = answer.read_error();
+            return Err(failure::of_status(answer.status, &answer.headers, &body));
+        }
+        if answer.status == StatusCode::UNAUTHORIZED {
+            state.authentication.challenged(&answer, scope, None);
+        }
+        state.authentication.sought.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// The account that is used within `scope`, as messages name it.
+    pub(super) fn account(&self, state: &HostState, scope: &str) -> String {
+        match self.login(state, scope) {
+            // What nobody asked for was not sent.
+            _ if !state.authentication.wants_account() => "without an account".into(),
             Ok(Some(login)) if !login.user.is_empty() => format!("as {:?}", login.user),
             Ok(Some(_)) => "with an identity token".into(),
             _ => "without an account".into(),
         }
     }
 
-    fn login(&self, state: &HostState) -> Result<Option<Login>> {
-        let mut login = lock(&state.authentication.login);
-        if login.is_none() {
-            *login = Some(credentials::find(
-                &state.host,
-                &self.parameters,
-                self.clock.remaining(),
-            )?);
-        }
-        Ok(login.clone().flatten())
+    fn login(&self, state: &HostState, scope: &str) -> Result<Option<Login>> {
+        let mut accounts = lock(&state.authentication.accounts);
+        let accounts = match &mut *accounts {
+            Some(accounts) => accounts,
+            unknown => {
+                let limit = self.clock.remaining();
+                unknown.insert(credentials::find(&state.host, &self.parameters, limit)?)
+            }
+        };
+        accounts.of(repository_of(scope))
     }
 
     fn fetch_token(
@@ -133,11 +191,12 @@ impl Client {
         leaving: impl FnOnce(),
     ) -> Result<String, Failure> {
         let uri = realm::check(realm, &state.host)?;
-        let login = self.login(state)?;
+        let login = self.login(state, scope)?;
         if login.is_some() {
-            let allowed = self.parameters.find("DOCKER_TOKEN_REALM")?;
-            let allowed = allowed.as_ref().map(|value| value.expose());
-            realm::check_credentials(&uri, &state.host, allowed)?;
+            let (name, parameters) = ("DOCKER_TOKEN_REALM", &self.parameters);
+            let allowed = parameters.find(name)?;
+            let allowed = allowed.map(|value| parameters.read(name, &value, host_of));
+            realm::check_credentials(&uri, &state.host, allowed.transpose()?.as_ref())?;
         }
         let realm_uri = uri.to_string();
         let server = self.host(&realm_host(&realm_uri)?);
@@ -151,7 +210,7 @@ impl Client {
                 Err(if failure::is_passing(status) {
                     failure::of_status(status, &answer.headers, &body).at(&server.host)
                 } else {
-                    refused(state, realm, status, &body, &self.account(state))
+                    refused(state, realm, status, &body, &self.account(state, scope))
                 })
             }
         }
@@ -196,6 +255,12 @@ impl Client {
         let basic = login.and_then(Login::basic);
         self.send(server, &request, basic.as_deref(), leaving)
     }
+}
+
+/// The repository that a scope is for, the first where it is for several: what is mounted
+/// from another one is written to this one.
+fn repository_of(scope: &str) -> &str {
+    scope.split(':').nth(1).unwrap_or_default()
 }
 
 fn realm_host(realm: &str) -> Result<Host> {
@@ -250,19 +315,14 @@ fn refused(
         state.host,
         failure::said(body)
     );
-    let hint = format!(
-        "check DOCKER_USER, DOCKER_PASSWORD and DOCKER_REPO, or `docker login {}`",
-        state.host
-    );
+    let hint = format!("check the account: {}", how_to_sign_in(&state.host));
     kind.because(fault).hint(hint).into()
 }
 
 fn needs_account(host: &Host) -> Failure {
     Kind::Denied
         .because(format!("{host} wants a user and a password"))
-        .hint(format!(
-            "set DOCKER_USER, DOCKER_PASSWORD and DOCKER_REPO={host}, or `docker login {host}`"
-        ))
+        .hint(how_to_sign_in(host))
         .into()
 }
 

@@ -5,7 +5,9 @@ use std::io::Read as _;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use serde_json::{Map, Value, json};
 
 use super::{PASSWORD, STOCK, USER, sandbox};
 use crate::support::scripted::{Answer, Fault, Matching, Scripted, When};
@@ -368,4 +370,176 @@ fn no_process_has_a_secret_among_its_arguments() {
         .read_to_string(&mut said)
         .unwrap();
     assert!(!said.contains("canary"), "{said}");
+}
+
+/// A registry under the name `localhost`, which stands before `https` in any order, with
+/// the image in `team/app`.
+fn of_a_team() -> (Scripted, String) {
+    let mut state = STOCK.state();
+    let shelf = state.repositories["app"].clone();
+    state.repositories.insert("team/app".into(), shelf);
+    let registry = Scripted::start(state);
+    let host = registry.host().replace("127.0.0.1", "localhost");
+    registry.with(|state| state.host.clone_from(&host));
+    (registry, host)
+}
+
+/// What Docker's configuration has of an account.
+fn account(user: &str, password: &str) -> Value {
+    let pair = BASE64_STANDARD.encode(format!("{user}:{password}"));
+    json!({ "auth": pair })
+}
+
+#[test]
+fn the_account_in_dockers_configuration_is_the_closest_to_the_repository() {
+    let (good, other) = (
+        account(USER, PASSWORD),
+        account("other", "canary-of-others"),
+    );
+    for (keys, code) in [
+        (&[("{}", &good), ("https://{}", &other)] as &[_], 0),
+        (&[("{}", &good), ("http://{}/v1/", &other)], 0),
+        (&[("https://{}/v1/", &good)], 0),
+        (&[("{}/other", &other), ("{}/team", &good)], 0),
+        (&[("{}", &other), ("{}/team", &good)], 0),
+        (&[("{}/team", &other), ("{}/team/app", &good)], 0),
+        (
+            &[
+                ("{}/tea", &other),
+                ("{}/team/app/more", &other),
+                ("{}", &good),
+            ],
+            0,
+        ),
+        (&[("{}/other", &other)], 6),
+    ] {
+        let (registry, host) = of_a_team();
+        let sandbox = Sandbox::new().with("BACKEND_IMAGE_REPO_NAME", format!("{host}/team/app"));
+        let auths = keys
+            .iter()
+            .map(|(key, auth)| (key.replace("{}", &host), auth));
+        let auths: Map<_, _> = auths.map(|(key, auth)| (key, (*auth).clone())).collect();
+        let configuration = json!({ "auths": auths }).to_string();
+        sandbox.write("home/.docker/config.json", &configuration);
+        let ran = promote(&sandbox);
+        assert_eq!(ran.code, Some(code), "{configuration}: {}", ran.stderr);
+        let sent = registry.with(|state| state.authorizations.clone());
+        let others = other["auth"].as_str().unwrap();
+        let is_others = |header: &String| header.contains(others);
+        assert!(!sent.iter().any(is_others), "{configuration}");
+    }
+}
+
+#[test]
+fn an_account_is_used_also_where_a_registry_hides_what_others_may_not_see() {
+    for status in [403, 404] {
+        let hiding = || {
+            let mut state = STOCK.state();
+            state.hides = Some(status);
+            Scripted::start(state)
+        };
+        let registry = hiding();
+        let ran = sandbox(&registry).one(
+            0,
+            &["promote", "backend", "--digest", &STOCK.new.to_string()],
+        );
+        assert_eq!(ran["outcome"], "promoted");
+        assert_eq!(ran["requests"], 4);
+        let asked = registry.asked();
+        let bases = asked.iter().filter(|line| *line == "GET /v2/").count();
+        assert_eq!(bases, 1, "{asked:?}");
+        // Nobody asks for more where there is no account that could help.
+        let registry = hiding();
+        let sandbox = Sandbox::new().with("BACKEND_IMAGE_REPO_NAME", registry.repository("app"));
+        let ran = promote(&sandbox);
+        assert!(matches!(ran.code, Some(5 | 6)), "{}", ran.stderr);
+        assert!(!registry.asked().contains(&"GET /v2/".into()));
+    }
+}
+
+#[test]
+fn an_account_that_no_registry_asked_for_is_not_blamed() {
+    let mut state = STOCK.state();
+    state.account = None;
+    let registry = Scripted::start(state);
+    let put = Matching::new("PUT", "/v2/app/manifests/1.0.RELEASE");
+    let refusal = Answer::error(403, "DENIED", "read only");
+    registry.script(put, When::From(1), Fault::Answer(refusal));
+    promote(&sandbox(&registry)).fails(6, &["read only (without an account)"]);
+    assert_eq!(registry.with(|state| state.authorizations.clone()), [""; 0]);
+}
+
+#[test]
+fn repositories_of_one_host_may_have_realms_of_their_own() {
+    let mut state = STOCK.state();
+    state.has_realms = true;
+    let shelf = state.repositories["app"].clone();
+    state.repositories.insert("other".into(), shelf);
+    let registry = Scripted::start(state);
+    let digest = STOCK.new.to_string();
+    let sandbox = sandbox(&registry)
+        .with(
+            "BACKEND_FOR_FRONTEND_IMAGE_REPO_NAME",
+            registry.repository("other"),
+        )
+        .with("BACKEND_TESTED_DIGEST", &digest)
+        .with("BACKEND_FOR_FRONTEND_TESTED_DIGEST", &digest);
+    for object in sandbox.json(0, &["promote"]) {
+        assert_eq!(
+            (&object["outcome"], &object["requests"]),
+            (&json!("promoted"), &json!(4))
+        );
+    }
+}
+
+#[test]
+fn a_password_that_is_refused_is_not_sent_again() {
+    let registry = Scripted::start(STOCK.state());
+    let challenge = Answer::status(401).header("www-authenticate", "Basic realm=\"x\"");
+    let look = Matching::new("HEAD", "/v2/app/manifests/1.0.RELEASE");
+    registry.script(look, When::From(1), Fault::Answer(challenge));
+    promote(&sandbox(&registry)).fails(6, &["as \"tester\""]);
+    assert_eq!(registry.asked().len(), 2, "{:?}", registry.asked());
+}
+
+#[test]
+fn a_password_in_a_repositorys_name_is_not_told() {
+    let name = format!("{USER}:{PASSWORD}@reg.example.com/app");
+    let sandbox = Sandbox::new().with("BACKEND_IMAGE_REPO_NAME", name);
+    let promoted = promote(&sandbox);
+    let words = [
+        "BACKEND_IMAGE_REPO_NAME",
+        "not quoted",
+        "without an account",
+        "DOCKER_USER",
+    ];
+    promoted.fails(4, &words);
+    let checked = sandbox.run(["params", "check"]);
+    checked.fails(4, &["BACKEND_IMAGE_REPO_NAME", "DOCKER_USER"]);
+    let listed = sandbox.ok(["params", "list", "--format", "json"]);
+    let told = format!("{promoted:?}{checked:?}{listed:?}");
+    assert!(!told.contains(PASSWORD), "{told}");
+}
+
+#[test]
+fn a_realm_is_named_like_any_other_server() {
+    let registry = Scripted::start(STOCK.state());
+    let port = registry.host().split(':').nth(1).unwrap().to_owned();
+    let realm = format!("Bearer realm=\"http://localhost:{port}/token\",service=\"scripted\"");
+    let challenge = Answer::status(401).header("www-authenticate", &realm);
+    let look = Matching::new("HEAD", "/v2/app/manifests/1.0.RELEASE");
+    registry.script(look, When::From(1), Fault::Answer(challenge));
+    let mut sandbox = sandbox(&registry);
+    for name in ["LOCALHOST", "http://localhost", "https://localhost:1/token"] {
+        let before = registry.asked().len();
+        sandbox.set("DOCKER_TOKEN_REALM", name);
+        promote_within(&sandbox, "2");
+        let asked = registry.asked().split_off(before);
+        assert!(
+            asked.iter().any(|line| line.starts_with("GET /token")),
+            "{name}: {asked:?}"
+        );
+    }
+    sandbox.set("DOCKER_TOKEN_REALM", "https://");
+    promote(&sandbox).fails(4, &["DOCKER_TOKEN_REALM", "names no registry"]);
 }

@@ -167,3 +167,18 @@ fn where_a_turn_cannot_be_taken_nothing_moves() {
     }
     assert_eq!(tags(&registry), [Some(STOCK.new), Some(STOCK.old)]);
 }
+
+#[test]
+fn a_wait_for_another_command_ends_with_the_time_limit() {
+    let [old, foreign] = [STOCK.old, STOCK.foreign].map(|digest| digest.to_string());
+    let mut first = Held::start(&["promote", "backend", "--digest", &foreign]);
+    let process = format!("process {}", first.command.id());
+    let line = ["promote", "backend", "--digest", &old, "--timeout", "1"];
+    let second = first.sandbox.run(line);
+    second.fails(
+        7,
+        &["target/turns/backend", &process, "hint: ", "--timeout"],
+    );
+    first.end();
+    first.assert_recorded([STOCK.foreign, STOCK.new]);
+}

@@ -379,6 +379,8 @@ impl Cell {
             Unauthorized | Forbidden | NotFound if step == Step::Mount => None,
             Unauthorized if step == Step::Token => Some(Kind::Denied),
             Unauthorized => in_the_end(Kind::Denied),
+            // Whoever sent no account asks for the challenge, and tries with one.
+            Forbidden if step == Step::Challenge => in_the_end(Kind::Denied),
             Forbidden => Some(Kind::Denied),
             NotFound => match step {
                 Step::LookAgain | Step::LookAfter => Some(Kind::Raced),

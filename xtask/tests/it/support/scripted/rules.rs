@@ -9,6 +9,8 @@ use super::http::Request;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Endpoint<'a> {
     Token,
+    /// Where a registry says whether it wants an account ("Determining Support").
+    Base,
     Manifest(&'a str, Reference),
     Blob(&'a str, Digest),
     BeginUpload(&'a str),
@@ -28,6 +30,9 @@ pub(super) fn endpoint(path: &str) -> Result<Endpoint<'_>, String> {
         return Ok(Endpoint::Token);
     }
     let rest = path.strip_prefix("/v2/").ok_or("no path below /v2/")?;
+    if rest.is_empty() {
+        return Ok(Endpoint::Base);
+    }
     let parts: Vec<_> = rest.rsplitn(3, '/').collect();
     let digest = |text: &str| text.parse::<Digest>().map_err(|error| error.to_string());
     let found = match *parts.as_slice() {
@@ -54,7 +59,7 @@ pub(super) fn endpoint(path: &str) -> Result<Endpoint<'_>, String> {
         | Endpoint::BeginUpload(name)
         | Endpoint::Upload(name, _)
         | Endpoint::Referrers(name, _) => check_name(name)?,
-        Endpoint::Token => {}
+        Endpoint::Token | Endpoint::Base => {}
     }
     Ok(found)
 }
@@ -119,6 +124,7 @@ pub(super) fn check(request: &Request, endpoint: &Endpoint<'_>, host: &str) -> R
                 "a scope",
             )
         }
+        Endpoint::Base => demand(request.method == "GET", "GET"),
         Endpoint::Manifest(..) if reading => demand(
             MediaType::ALL
                 .iter()

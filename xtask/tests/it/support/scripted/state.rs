@@ -29,6 +29,11 @@ pub(crate) struct State {
     pub(crate) account: Option<String>,
     /// Whether the tokens are signed, for a real registry that believes them.
     pub(crate) signs: bool,
+    /// What requests without a token are answered with, but for [`Endpoint::Base`],
+    /// instead of a challenge.
+    pub(crate) hides: Option<u16>,
+    /// Whether each repository has a realm of its own.
+    pub(crate) has_realms: bool,
     pub(crate) mounts: bool,
     pub(crate) has_referrers: bool,
     /// How many referrers one answer lists, where it does not list all.
@@ -106,10 +111,14 @@ impl State {
             return self.token(request);
         }
         if !self.is_authorized(request) {
-            return self.challenge();
+            return match self.hides {
+                Some(status) if endpoint != Endpoint::Base => Answer::status(status),
+                _ => self.challenge(request),
+            };
         }
         match endpoint {
             Endpoint::Token => Answer::status(500),
+            Endpoint::Base => Answer::status(200),
             Endpoint::Manifest(name, reference) if request.method == "PUT" => {
                 self.put_manifest(name, &reference, &request.body)
             }
@@ -133,9 +142,13 @@ impl State {
         answer
     }
 
-    fn challenge(&self) -> Answer {
+    fn challenge(&self, request: &Request) -> Answer {
+        let realm = match (self.has_realms, repository_of(request)) {
+            (true, name) => format!("token?of={name}"),
+            _ => "token".into(),
+        };
         let challenge = format!(
-            "Bearer realm=\"http://{}/token\",service=\"scripted\"",
+            "Bearer realm=\"http://{}/{realm}\",service=\"scripted\"",
             self.host
         );
         Answer::error(401, "UNAUTHORIZED", "authentication required")
@@ -149,6 +162,11 @@ impl State {
             .map(|pair| format!("Basic {}", BASE64_STANDARD.encode(pair)));
         if request.header("authorization") != expected.as_deref() {
             return Answer::error(401, "UNAUTHORIZED", "wrong password");
+        }
+        let of_realm = |name| format!("repository:{name}:");
+        let realm = request.parameter("of").map(of_realm);
+        if realm.is_some_and(|realm| !request.query.contains(&realm)) {
+            return Answer::error(403, "DENIED", "no such repository here");
         }
         let token = if self.signs {
             signer::token(request.parameters("scope"))
@@ -176,17 +194,7 @@ impl State {
         let Some(scope) = token.and_then(|token| self.tokens.get(token)) else {
             return false;
         };
-        let name = request
-            .path
-            .trim_start_matches("/v2/")
-            .split("/manifests/")
-            .next();
-        let name = name.unwrap_or_default().split("/blobs/").next();
-        let name = name
-            .unwrap_or_default()
-            .split("/referrers/")
-            .next()
-            .unwrap_or_default();
+        let name = repository_of(request);
         let reading = matches!(request.method.as_str(), "GET" | "HEAD");
         let wanted = if reading { "pull" } else { "pull,push" };
         scope.contains(&format!("repository:{name}:{wanted}"))
@@ -311,4 +319,12 @@ impl State {
 
 fn media_type(bytes: &[u8]) -> MediaType {
     Manifest::parse(bytes.into(), None).unwrap().media_type()
+}
+
+/// The repository that a request is about.
+fn repository_of(request: &Request) -> &str {
+    let path = request.path.trim_start_matches("/v2/");
+    let ends = ["/manifests/", "/blobs/", "/referrers/"].map(|kind| path.find(kind));
+    let end = ends.into_iter().flatten().min();
+    &path[..end.unwrap_or(path.len())]
 }
