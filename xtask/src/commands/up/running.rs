@@ -118,6 +118,11 @@ impl Started<'_> {
     }
 }
 
+/// Asks the services to end, all at once, and waits until they have.
+pub(in crate::commands) fn stop_all(started: &[Started<'_>]) {
+    Background::stop_all(started.iter().map(|service| &service.process));
+}
+
 /// Starts a service and waits until it says where it listens.
 pub(in crate::commands) fn start<'a>(
     service: &'a Service,
@@ -130,7 +135,9 @@ pub(in crate::commands) fn start<'a>(
         .split_first()
         .context("the image has no entry point")?;
     let program = image.root.join(program.trim_start_matches('/'));
-    let line = CommandLine::new(program).args(arguments);
+    let line = CommandLine::new(program)
+        .args(arguments)
+        .called(&service.package);
     let port = ("PORT".to_owned(), audience.port(service).to_string());
     let environment: Vec<_> = image
         .environment
@@ -184,9 +191,7 @@ pub(super) fn wait_until_one_ends(started: Vec<Started<'_>>) -> Result<Report> {
             });
         }
         let first = ended.recv().context("waiting for the services")?;
-        for service in &started {
-            service.process.stop();
-        }
+        stop_all(&started);
         let fault = Kind::Failed.because(format!("{first} has ended; its output is above"));
         Ok(Report::of_error(fault.into()))
     })
