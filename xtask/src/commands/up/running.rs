@@ -1,9 +1,8 @@
 //! Services as processes of this machine.
 
-use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
@@ -73,26 +72,33 @@ impl Drop for Started<'_> {
     }
 }
 
-/// The output of a service, for whoever waits for its end.
-#[derive(Clone)]
-struct Output(Arc<Mutex<Receiver<Infallible>>>);
+/// Whether the output of a service is read to its end, for whoever waits for that.
+#[derive(Clone, Default)]
+struct Output(Arc<(Mutex<bool>, Condvar)>);
 
 impl Output {
-    /// Lets a thread of its own read the output. It holds the other side of the channel.
+    /// Lets a thread of its own read the output.
     fn of(read: impl FnOnce() + Send + 'static) -> Self {
-        let (sender, ended) = mpsc::channel();
+        let output = Self::default();
+        let reader = output.clone();
         std::thread::spawn(move || {
             read();
-            drop(sender);
+            *reader.is_read() = true;
+            reader.0.1.notify_all();
         });
-        Self(Arc::new(Mutex::new(ended)))
+        output
     }
 
     /// Waits until all of it is read, within [`LAST_LINES_LIMIT`].
     fn wait(&self) {
-        let ended = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let goes_on = |is_read: &mut bool| !*is_read;
+        let end = &self.0.1;
         // Either way there is nothing more to wait for.
-        let _ = ended.recv_timeout(LAST_LINES_LIMIT);
+        let _ = end.wait_timeout_while(self.is_read(), LAST_LINES_LIMIT, goes_on);
+    }
+
+    fn is_read(&self) -> MutexGuard<'_, bool> {
+        self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
