@@ -6,6 +6,7 @@
 mod command_line;
 mod lines;
 mod running;
+mod scratch;
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt as _;
@@ -28,6 +29,7 @@ pub use lines::Lines;
 pub use running::{
     Background, end_on_interrupt, expect_interrupt, on_interrupt, yield_to_interrupt,
 };
+pub use scratch::Scratch;
 
 /// Whether the terminal does not echo what is typed, which would outlive this process.
 static ECHO_IS_OFF: AtomicBool = AtomicBool::new(false);

@@ -3,6 +3,7 @@
 use std::io::PipeReader;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -132,6 +133,13 @@ impl Child {
     }
 }
 
+/// Ctrl-C at a terminal does not reach such a child but by this process: told to end
+/// twice, a service would not let its running requests end.
+fn in_a_group_of_its_own(child: &mut Command) -> std::io::Result<()> {
+    child.process_group(0);
+    Ok(())
+}
+
 /// A child that runs while other things are done.
 pub struct Background(Running);
 
@@ -143,13 +151,12 @@ impl Background {
             .expression(Path::new("."))
             .stdin_null()
             .stderr_to_stdout()
-            .stdout_path(log);
+            .stdout_path(log)
+            .before_spawn(in_a_group_of_its_own);
         Running::start(line, &expression).map(Self)
     }
 
-    /// Starts `line` in `directory` and gives a reader of both its outputs. Ctrl-C at
-    /// a terminal does not reach it but by this process: told to end twice, a service
-    /// would not let its running requests end.
+    /// Starts `line` in `directory` and gives a reader of both its outputs.
     pub fn piped(
         line: &CommandLine,
         directory: &Path,
@@ -161,10 +168,7 @@ impl Background {
             .stdin_null()
             .stderr_to_stdout()
             .stdout_file(writer)
-            .before_spawn(|child| {
-                child.process_group(0);
-                Ok(())
-            });
+            .before_spawn(in_a_group_of_its_own);
         // The expression holds this side of the pipe, and the reader sees its end once it is gone.
         let running = Running::start(line, &expression)?;
         drop(expression);
