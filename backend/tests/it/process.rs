@@ -1,7 +1,9 @@
 //! The process: its configuration, its log, and how it stops.
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::os::unix::ffi::OsStrExt;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, channel};
@@ -261,6 +263,23 @@ fn wrong_configuration_names_its_variable_and_not_its_value() {
             "{variable}={value}: {log}"
         );
     }
+}
+
+#[test]
+fn a_value_that_is_no_text_names_its_variable() {
+    let folder = TempDir::new().unwrap();
+    let url = format!("sqlite:{}/users", folder.path().display());
+    let url = [url.as_bytes(), b"\xff.db"].concat();
+    for variable in ["DATABASE_URL", "SOURCE_COMMIT"] {
+        // Nobody can listen there, so that the process ends in any case.
+        let mut command = command(&[("HOST", "192.0.2.1")]);
+        let output = command.env(variable, OsStr::from_bytes(&url)).output();
+        let output = output.unwrap();
+        let log = String::from_utf8(output.stdout).unwrap();
+        assert!(log.contains(&format!("{variable}: expected")), "{log}");
+        assert_eq!(output.status.code(), Some(1), "{log}");
+    }
+    assert!(folder.path().read_dir().unwrap().next().is_none());
 }
 
 #[test]
