@@ -19,7 +19,7 @@ pub struct Misconfigured {
 
 impl Environment {
     /// The environment of this process. A variable whose name is not UTF-8 is none that anybody reads.
-    pub fn of_process() -> Self {
+    pub(crate) fn of_process() -> Self {
         std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
             .collect()
