@@ -7,12 +7,14 @@ mod environment;
 mod guard;
 mod logs;
 mod observe;
+mod run;
 mod server;
 mod version;
 
 pub use environment::{Environment, Misconfigured};
 pub use guard::guard;
-pub use logs::{causes, init as init_logs};
+pub use logs::causes;
 pub use observe::{RequestId, observe};
+pub use run::main;
 pub use server::{Listen, serve};
 pub use version::Version;
