@@ -17,6 +17,7 @@ mod token;
 
 use std::io::Read;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use ureq::http::{Method, StatusCode};
@@ -38,6 +39,10 @@ pub use self::link::next_link;
 
 /// The header with a manifest's digest.
 const CONTENT_DIGEST: &str = "docker-content-digest";
+
+/// How long a registry may show what was there before a PUT: what is read may come
+/// from a cache or a replica.
+const LATE: Duration = Duration::from_secs(5);
 
 /// A repository that is reached over HTTP.
 pub(super) struct HttpRepository {
@@ -301,19 +306,23 @@ impl Repository for HttpRepository {
     }
 
     fn move_tag(&self, wanted: Move<'_>) -> Result<Moved> {
+        let to = wanted.to.digest();
         let Some(displaced) = wanted.from else {
             // The caller has just seen that there is no such tag.
-            return self.put_and_look(wanted.tag, wanted.to, None);
-        };
-        match displaced.first {
-            First::Kept => {
-                self.put_manifest(&displaced.kept.into(), displaced.manifest)?;
-                self.move_displacing(wanted, displaced)
-            }
-            First::Moved => match self.move_displacing(wanted, displaced)? {
-                Moved::Done => self.keep_afterwards(wanted, displaced),
+            let only = Displacing::Only(None);
+            return match self.put_persistently(&wanted.tag.into(), wanted.to, only)? {
+                Moved::Done => self.look_after_or_be_late(wanted.tag, to, None),
                 raced => Ok(raced),
-            },
+            };
+        };
+        let from = displaced.manifest.digest();
+        if displaced.first == First::Kept {
+            self.put_manifest(&displaced.kept.into(), displaced.manifest)?;
+        }
+        match (self.put_displacing(wanted, from)?, displaced.first) {
+            (Moved::Done, First::Kept) => self.look_after_or_be_late(wanted.tag, to, Some(from)),
+            (Moved::Done, First::Moved) => self.keep_afterwards(wanted, displaced),
+            (raced, _) => Ok(raced),
         }
     }
 
@@ -346,27 +355,41 @@ impl Repository for HttpRepository {
 }
 
 impl HttpRepository {
-    fn move_displacing(&self, wanted: Move<'_>, displaced: Displaced<'_>) -> Result<Moved> {
-        let from = displaced.manifest.digest();
+    /// Puts the wanted manifest under its tag where nobody else was there meanwhile.
+    fn put_displacing(&self, wanted: Move<'_>, from: Digest) -> Result<Moved> {
         match self.resolve(wanted.tag)? {
             // Another promotion of the same image, or what is left of a killed one.
             Some(found) if found == wanted.to.digest() => Ok(Moved::Done),
-            Some(found) if found == from => self.put_and_look(wanted.tag, wanted.to, Some(from)),
+            Some(found) if found == from => {
+                let only = Displacing::Only(Some(from));
+                self.put_persistently(&wanted.tag.into(), wanted.to, only)
+            }
             other => Ok(Moved::Raced(other)),
         }
     }
 
-    fn put_and_look(&self, tag: &Tag, to: &Manifest, from: Option<Digest>) -> Result<Moved> {
-        match self.put_persistently(&tag.into(), to, Displacing::Only(from))? {
-            Moved::Done => self.look_after(tag, to),
-            raced => Ok(raced),
-        }
+    /// Looks at a tag that was put, until it shows something else than what was there
+    /// before, or is late. Then somebody else put that back, or the registry still does
+    /// not show the new one: nobody can tell.
+    fn look_after(&self, tag: &Tag, to: Digest, from: Option<Digest>) -> Result<Moved> {
+        let target = tag.into();
+        let what = format!("looking at {}", self.name.tagged(tag));
+        let since = Instant::now();
+        self.session.persist(&what, || match self.head(&target)? {
+            Some(found) if found == to => Ok(Moved::Done),
+            found if found == from && since.elapsed() < LATE => Err(Failure::again(late(to, from))),
+            found => Ok(Moved::Raced(found)),
+        })
     }
 
-    fn look_after(&self, tag: &Tag, to: &Manifest) -> Result<Moved> {
-        match self.resolve(tag)? {
-            Some(found) if found == to.digest() => Ok(Moved::Done),
-            other => Ok(Moved::Raced(other)),
+    /// Where the registry is late nobody else is blamed: the tag may well have moved.
+    fn look_after_or_be_late(&self, tag: &Tag, to: Digest, from: Option<Digest>) -> Result<Moved> {
+        match self.look_after(tag, to, from)? {
+            Moved::Raced(found) if found == from => Err(Kind::Unavailable
+                .because(format!("{}: {}", self.name.tagged(tag), late(to, from)))
+                .hint("type the command again in a while: where the tag has moved, nothing is left to do")
+                .into()),
+            moved => Ok(moved),
         }
     }
 
@@ -374,12 +397,27 @@ impl HttpRepository {
     /// on meanwhile has kept what was there, under the tag that this overwrites:
     /// it is put back.
     fn keep_afterwards(&self, wanted: Move<'_>, displaced: Displaced<'_>) -> Result<Moved> {
+        let (to, from) = (wanted.to.digest(), displaced.manifest.digest());
+        let shown = self.resolve(wanted.tag)?;
+        if shown != Some(to) && shown != Some(from) {
+            return Ok(Moved::Raced(shown));
+        }
         let kept = displaced.kept.into();
         self.put_manifest(&kept, displaced.manifest)?;
-        let moved = self.look_after(wanted.tag, wanted.to)?;
+        if shown == Some(from) {
+            // The tag may have left the displaced manifest, which stays kept then.
+            return self.look_after_or_be_late(wanted.tag, to, shown);
+        }
+        let moved = self.look_after(wanted.tag, to, Some(from))?;
         if moved != Moved::Done {
             self.put_manifest(&kept, wanted.to)?;
         }
         Ok(moved)
     }
+}
+
+/// What a registry shows that is late, or nobody knows.
+fn late(to: Digest, from: Option<Digest>) -> String {
+    let shown = from.map_or_else(|| "no such tag".to_owned(), |digest| digest.to_string());
+    format!("the registry took {to} and still shows {shown}")
 }

@@ -381,6 +381,10 @@ impl Cell {
             Unauthorized => in_the_end(Kind::Denied),
             Forbidden => Some(Kind::Denied),
             NotFound => match step {
+                // There was nothing before either: the registry may only be late.
+                Step::LookAfter if self.scenario.before().is_none() => {
+                    in_the_end(Kind::Unavailable)
+                }
                 Step::LookAgain | Step::LookAfter => Some(Kind::Raced),
                 Step::HeadBlob => None,
                 _ => Some(Kind::NotFound),
