@@ -17,6 +17,7 @@ mod token;
 
 use std::io::Read;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -36,6 +37,10 @@ pub use self::challenge::Challenge;
 pub(super) use self::client::Client;
 pub use self::failure::retry_after;
 pub use self::link::next_link;
+
+/// What marks an answer as a registry's own (distribution specification, "Legacy Docker
+/// support HTTP headers").
+const API_VERSION: &str = "docker-distribution-api-version";
 
 /// The header with a manifest's digest.
 const CONTENT_DIGEST: &str = "docker-content-digest";
@@ -96,18 +101,26 @@ impl HttpRepository {
         request.headers.push(accept());
         let mut answer = self.session.exchange(&request)?;
         match answer.status.as_u16() {
-            200 => match answer
-                .header(CONTENT_DIGEST)
-                .and_then(|digest| digest.parse().ok())
-            {
-                Some(digest) => Ok(Some(digest)),
-                None => self.digest_by_get(target, answer),
-            },
-            404 => Ok(None),
+            200 => {
+                self.state.has_head.store(true, Ordering::Relaxed);
+                let digest = answer.header(CONTENT_DIGEST);
+                match digest.and_then(|digest| digest.parse().ok()) {
+                    Some(digest) => Ok(Some(digest)),
+                    None => self.digest_by_get(target, answer),
+                }
+            }
+            404 if self.has_head(&answer) => Ok(None),
             // Not every registry has HEAD.
-            400 | 405 | 501 => self.digest_by_get(target, answer),
+            400 | 404 | 405 | 406 | 501 => self.digest_by_get(target, answer),
             _ => Err(self.session.unexpected(answer.status, &answer.read_error())),
         }
+    }
+
+    /// Whether `HEAD` reaches the registry: it marked the answer, or found something before.
+    /// What stands in front of it may know `GET` alone, and a tag that seems to be absent
+    /// would be overwritten without being kept.
+    fn has_head(&self, answer: &Answer) -> bool {
+        answer.headers.contains_key(API_VERSION) || self.state.has_head.load(Ordering::Relaxed)
     }
 
     fn digest_by_get(&self, target: &Target, unusable: Answer) -> Result<Option<Digest>, Failure> {

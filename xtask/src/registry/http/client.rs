@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io::Read;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -45,6 +46,8 @@ pub(in crate::registry) struct Client {
 pub(super) struct HostState {
     pub(super) host: Host,
     pub(super) authentication: Authentication,
+    /// Whether a `HEAD` of a manifest found it.
+    pub(super) has_head: AtomicBool,
     gate: Gate,
 }
 
@@ -184,6 +187,7 @@ impl Client {
             Arc::new(HostState {
                 host: host.clone(),
                 authentication: Authentication::default(),
+                has_head: AtomicBool::new(false),
                 gate: Gate::new(REQUESTS_PER_HOST),
             })
         });

@@ -10,6 +10,7 @@ use xtask::registry::Repository as _;
 
 use super::copies::{Stock, assert_released, empty, promote};
 use super::races::{TAG, promote as promote_in, request};
+use super::rollbacks::tags;
 use super::{STOCK, sandbox};
 use crate::support::Sandbox;
 use crate::support::image::{Image, layout};
@@ -468,6 +469,48 @@ fn a_lock_that_others_made_suffices_to_be_read() {
         released.resolve(&TAG.parse().unwrap()).unwrap(),
         Some(digest)
     );
+}
+
+#[test]
+fn a_tag_that_only_get_shows_is_there() {
+    for status in [404, 405, 406, 501] {
+        let mut state = STOCK.state();
+        state.point("app", TAG, STOCK.old);
+        let registry = Scripted::start(state);
+        // As what stands in front of the registry says it.
+        let answer = Fault::Answer(Answer::status(status));
+        registry.script(Matching::new("HEAD", ""), When::From(1), answer);
+        let sandbox = sandbox(&registry);
+        promote_in(&sandbox, STOCK.new, &["--expect", "absent"]).fails(8, &["expected absent"]);
+        let ran = promote_in(&sandbox, STOCK.new, &[]);
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        assert_eq!(tags(&registry), [Some(STOCK.new), Some(STOCK.old)]);
+    }
+}
+
+#[test]
+fn a_missing_tag_is_asked_for_again_only_where_head_may_not_be_known() {
+    let absent = || Fault::Answer(Answer::status(404));
+    // The registry marks its answer, says nothing about itself, or has found another tag.
+    for (is_marked, more, gets) in [(true, true, 0), (false, true, 1), (false, false, 0)] {
+        let registry = Scripted::start(STOCK.state());
+        registry.with(|state| {
+            state.account = None;
+            state.point("app", "1.0.SNAPSHOT", STOCK.new);
+        });
+        if !is_marked {
+            registry.script(request("HEAD", TAG), When::Only(1), absent());
+        }
+        let digest = STOCK.new.to_string();
+        let named: &[&str] = if more { &["--digest", &digest] } else { &[] };
+        let ran = sandbox(&registry).run(["promote", "backend"].iter().chain(named));
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        let asked = registry.asked();
+        let found = asked
+            .iter()
+            .filter(|line| line.starts_with("GET") && line.ends_with(TAG));
+        assert_eq!(found.count(), gets, "{asked:?}");
+    }
 }
 
 #[test]
