@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use ureq::http::{Method, StatusCode};
 
-use self::client::{Answer, HostState, Payload, Request};
+use self::client::{Answer, HostState, Payload, Refusal, Request};
 use self::failure::Failure;
 use self::session::Session;
 use super::{Access, Content, Displaced, First, Move, Moved, Repository, Traffic};
@@ -99,7 +99,7 @@ impl HttpRepository {
     fn head(&self, target: &Target) -> Result<Option<Digest>, Failure> {
         let mut request = Request::new(Method::HEAD, self.url("manifests", target));
         request.headers.push(accept());
-        let mut answer = self.session.exchange(&request)?;
+        let answer = self.session.exchange(&request)?;
         match answer.status.as_u16() {
             200 => {
                 self.state.has_head.store(true, Ordering::Relaxed);
@@ -112,7 +112,7 @@ impl HttpRepository {
             404 if self.has_head(&answer) => Ok(None),
             // Not every registry has HEAD.
             400 | 404 | 405 | 406 | 501 => self.digest_by_get(target, answer),
-            _ => Err(self.session.unexpected(answer.status, &answer.read_error())),
+            _ => Err(self.session.unexpected(&answer.into_refusal())),
         }
     }
 
@@ -136,7 +136,7 @@ impl HttpRepository {
         match answer.status {
             StatusCode::OK => {}
             StatusCode::NOT_FOUND => return Ok(None),
-            status => return Err(self.session.unexpected(status, &answer.read_error())),
+            _ => return Err(self.session.unexpected(&answer.into_refusal())),
         }
         let media_type = answer.header("content-type").map(str::to_owned);
         let bytes = answer.read(MAX_MANIFEST_BYTES)?;
@@ -162,10 +162,9 @@ impl HttpRepository {
             .headers
             .push(("content-type", manifest.media_type().to_string()));
         request.body = Payload::Bytes(manifest.bytes());
-        let mut answer = self.session.exchange(&request)?;
+        let answer = self.session.exchange(&request)?;
         if !answer.status.is_success() {
-            let body = answer.read_error();
-            return Err(PutFailure::Refused(answer.status, body));
+            return Err(PutFailure::Refused(answer.into_refusal()));
         }
         match answer.header(CONTENT_DIGEST) {
             Some(digest) if manifest.digest().is_denied_by(digest) => {
@@ -203,9 +202,7 @@ impl HttpRepository {
             }
             match self.put(target, manifest) {
                 Ok(()) => Ok(Moved::Done),
-                Err(PutFailure::Refused(status, body)) => {
-                    self.settle_refusal(target, wanted, status, &body)
-                }
+                Err(PutFailure::Refused(refusal)) => self.settle_refusal(target, wanted, &refusal),
                 Err(PutFailure::Other(failure)) => Err(failure),
             }
         })
@@ -215,10 +212,10 @@ impl HttpRepository {
         &self,
         target: &Target,
         wanted: Digest,
-        status: StatusCode,
-        body: &[u8],
+        refusal: &Refusal,
     ) -> Result<Moved, Failure> {
-        let found = if status == StatusCode::UNAUTHORIZED {
+        let Refusal { status, body, .. } = refusal;
+        let found = if *status == StatusCode::UNAUTHORIZED {
             None
         } else {
             self.head(target)?
@@ -235,7 +232,7 @@ impl HttpRepository {
                 ))
                 .hint("raise the version in the tag's parameter, or deploy by digest")
                 .into()),
-            _ => Err(self.session.unexpected(status, body)),
+            _ => Err(self.session.unexpected(refusal)),
         }
     }
 }
@@ -267,7 +264,7 @@ impl Displacing {
 /// Why a PUT did not succeed.
 enum PutFailure {
     /// The registry does not take it.
-    Refused(StatusCode, Vec<u8>),
+    Refused(Refusal),
     /// Anything else.
     Other(Failure),
 }

@@ -26,11 +26,11 @@ impl HttpRepository {
         let request = Request::new(Method::HEAD, self.url("blobs", blob.digest));
         let what = format!("looking at the blob {}", self.name().at(&blob.digest));
         self.session.persist(&what, || {
-            let mut answer = self.session.exchange(&request)?;
+            let answer = self.session.exchange(&request)?;
             match answer.status {
                 StatusCode::OK => Ok(true),
                 StatusCode::NOT_FOUND => Ok(false),
-                status => Err(self.session.unexpected(status, &answer.read_error())),
+                _ => Err(self.session.unexpected(&answer.into_refusal())),
             }
         })
     }
@@ -51,14 +51,13 @@ impl HttpRepository {
     }
 
     fn begin_upload(&self) -> Result<String, Failure> {
-        let url = self.url("blobs", "uploads/");
-        let mut request = Request::new(Method::POST, url.clone());
+        let mut request = Request::new(Method::POST, self.url("blobs", "uploads/"));
         request.body = Payload::Bytes(&[]);
-        let mut answer = self.session.exchange(&request)?;
+        let answer = self.session.exchange(&request)?;
         if answer.status != StatusCode::ACCEPTED {
-            return Err(self.session.unexpected(answer.status, &answer.read_error()));
+            return Err(self.session.unexpected(&answer.into_refusal()));
         }
-        self.session.location(&url, &answer)
+        answer.location()
     }
 
     fn finish_upload(
@@ -79,14 +78,14 @@ impl HttpRepository {
         if blob.size >= WORTH_ASKING {
             request.headers.push((EXPECT, "100-continue".into()));
         }
-        let mut answer = self.session.exchange_at_named(&request)?;
+        let mut answer = self.session.exchange(&request)?;
         if answer.status == StatusCode::EXPECTATION_FAILED {
             drop(answer);
             request.headers.retain(|(name, _)| *name != EXPECT);
-            answer = self.session.exchange_at_named(&request)?;
+            answer = self.session.exchange(&request)?;
         }
         if !answer.status.is_success() {
-            return Err(self.session.unexpected(answer.status, &answer.read_error()));
+            return Err(self.session.unexpected(&answer.into_refusal()));
         }
         self.session
             .count_bytes(usize::try_from(blob.size).unwrap_or(usize::MAX));
@@ -233,12 +232,12 @@ fn open_once<'a>(
     if offset > 0 {
         request.headers.push(("range", format!("bytes={offset}-")));
     }
-    let mut answer = session.exchange(&request)?;
+    let answer = session.exchange(&request)?;
     let known = match answer.status {
         StatusCode::PARTIAL_CONTENT if offset > 0 => 0,
         // Without support for ranges it begins anew: what is known already is passed over.
         StatusCode::OK => offset,
-        status => return Err(session.unexpected(status, &answer.read_error())),
+        _ => return Err(session.unexpected(&answer.into_refusal())),
     };
     let mut arriving = Arriving {
         session,

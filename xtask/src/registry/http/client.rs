@@ -14,6 +14,7 @@ use ureq::{Agent, Body, SendBody};
 use super::agent::Agents;
 use super::clock::Clock;
 use super::failure::{self, Failure};
+use super::location;
 use super::token::Authentication;
 use crate::error::Kind;
 use crate::oci::Host;
@@ -52,6 +53,7 @@ pub(super) struct HostState {
 }
 
 /// A request that can be sent more than once.
+#[derive(Clone)]
 pub(super) struct Request<'a> {
     pub(super) method: Method,
     pub(super) url: String,
@@ -62,6 +64,7 @@ pub(super) struct Request<'a> {
 }
 
 /// The body of a request.
+#[derive(Clone, Copy)]
 pub(super) enum Payload<'a> {
     Empty,
     Bytes(&'a [u8]),
@@ -84,6 +87,8 @@ impl Request<'_> {
 /// An answer whose body has not been read yet. While it lives, it counts as one
 /// of the host's requests.
 pub(super) struct Answer {
+    /// What was asked, after all redirects.
+    url: String,
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     body: Body,
@@ -92,7 +97,40 @@ pub(super) struct Answer {
     _permit: Permit,
 }
 
+/// What is left of an answer that nobody has a use for.
+pub(super) struct Refusal {
+    pub(super) status: StatusCode,
+    pub(super) body: Vec<u8>,
+    /// Where a redirect leads.
+    pub(super) leads_to: Option<String>,
+}
+
 impl Answer {
+    /// The absolute URL of a reference in the answer. Leaving HTTPS is refused.
+    pub(super) fn resolve(&self, reference: &str) -> Result<String> {
+        location::resolve(&self.url, reference)
+    }
+
+    /// The absolute URL that `Location` names.
+    pub(super) fn location(&self) -> Result<String, Failure> {
+        match self.header("location") {
+            Some(reference) if !reference.is_empty() => Ok(self.resolve(reference)?),
+            _ => {
+                let fault = format!("{} answered {} without a location", self.url, self.status);
+                Err(Kind::Failed.because(fault).into())
+            }
+        }
+    }
+
+    /// Reads what the registry says about it, and lets the next request go.
+    pub(super) fn into_refusal(mut self) -> Refusal {
+        Refusal {
+            status: self.status,
+            leads_to: self.header("location").map(str::to_owned),
+            body: self.read_error(),
+        }
+    }
+
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
@@ -239,6 +277,7 @@ impl Client {
         }?;
         let (head, body) = response.into_parts();
         Ok(Answer {
+            url: request.url.clone(),
             status: head.status,
             headers: head.headers,
             body,

@@ -8,7 +8,7 @@ use ureq::http::Method;
 use super::client::{Answer, Request};
 use super::failure::{self, Failure};
 use super::link::next_link;
-use super::{HttpRepository, location, parse_manifest};
+use super::{HttpRepository, parse_manifest};
 use crate::error::{Fault, Kind};
 use crate::oci::{Descriptor, Digest, MAX_MANIFEST_BYTES, MediaType, References, Target};
 use crate::registry::{Repository as _, referrers};
@@ -69,14 +69,14 @@ impl HttpRepository {
         request
             .headers
             .push(("accept", MediaType::OciIndex.name().into()));
-        self.session.exchange_at_named(&request)
+        self.session.exchange(&request)
     }
 
     /// An answer that is anything but a whole index would let signatures get
     /// lost without a word.
     fn read_page(&self, url: &str, mut answer: Answer) -> Result<Page, Failure> {
         if answer.status.as_u16() != 200 {
-            return Err(self.session.unexpected(answer.status, &answer.read_error()));
+            return Err(self.session.unexpected(&answer.into_refusal()));
         }
         if let Some(filters) = answer.header("oci-filters-applied") {
             let fault = format!("{url} left out what no {filters:?} was asked for");
@@ -84,7 +84,7 @@ impl HttpRepository {
         }
         let links = answer.headers.get_all("link").iter();
         let next = next_link(links.filter_map(|value| value.to_str().ok()))
-            .map(|reference| location::resolve(url, reference))
+            .map(|reference| answer.resolve(reference))
             .transpose()?;
         let body = answer.read(MAX_MANIFEST_BYTES)?;
         self.session.count_bytes(body.len());

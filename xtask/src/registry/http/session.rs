@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use anyhow::Result;
 use ureq::http::StatusCode;
+use ureq::http::header::LOCATION;
 
-use super::client::{Answer, Client, HostState, Payload, Request};
+use super::client::{Answer, Client, HostState, Payload, Refusal, Request};
 use super::failure::{self, Failure};
 use super::location;
 use crate::console;
@@ -124,17 +125,15 @@ impl Session {
         Ok(())
     }
 
-    /// Sends `request` with whatever authorisation the host wants. A passing
-    /// status is a failure; every other one is the caller's to judge.
+    /// Sends `request`, with whatever authorisation the session's host wants, and follows
+    /// where the answer leads. A passing status is a failure; every other one is the
+    /// caller's to judge.
     pub(super) fn exchange(&self, request: &Request<'_>) -> Result<Answer, Failure> {
-        let mut answer = self.authorized(request)?;
+        let answer = self.send_where_named(request)?;
         if let Payload::Bytes(bytes) = request.body {
             self.count_bytes(bytes.len());
         }
-        if answer.status.is_redirection() && matches!(request.body, Payload::Empty) {
-            answer = self.follow(request, answer)?;
-        }
-        self.judge(answer)
+        self.judge(self.follow(request, answer)?)
     }
 
     /// Turns a passing status into a failure.
@@ -191,55 +190,32 @@ impl Session {
         self.auth_requests.fetch_add(requests, Ordering::Relaxed);
     }
 
-    /// Follows redirects. The authorisation goes along to the same host only
-    /// (storage behind a registry takes none, and nobody else may see it).
+    /// Follows redirects, also of what is sent, where they keep the method.
     fn follow(&self, request: &Request<'_>, mut answer: Answer) -> Result<Answer, Failure> {
-        let mut url = request.url.clone();
+        let mut next = request.clone();
         for _ in 0..REDIRECTS {
-            if !answer.status.is_redirection() || answer.header("location").is_none() {
+            if !leads_on(request, &answer) {
                 return Ok(answer);
             }
-            url = self.location(&url, &answer)?;
-            let mut next = Request::new(request.method.clone(), url.clone());
-            next.headers.clone_from(&request.headers);
-            next.answered_by_blob = request.answered_by_blob;
+            next.url = answer.location()?;
             drop(answer);
-            answer = if self.is_own(&url) {
-                self.authorized(&next)?
-            } else {
-                self.send_elsewhere(&next)?
-            };
+            answer = self.send_where_named(&next)?;
         }
-        if answer.status.is_redirection() {
+        if leads_on(request, &answer) {
             let fault = format!("{} redirects more than {REDIRECTS} times", request.url);
             return Err(Kind::Failed.because(fault).into());
         }
         Ok(answer)
     }
 
-    /// The absolute URL that an answer's `Location` names. Leaving HTTPS is refused.
-    pub(super) fn location(&self, base: &str, answer: &Answer) -> Result<String, Failure> {
-        match answer.header("location") {
-            Some(reference) if !reference.is_empty() => Ok(location::resolve(base, reference)?),
-            _ => {
-                let fault = format!("{base} answered {} without a location", answer.status);
-                Err(Kind::Failed.because(fault).into())
-            }
+    /// Sends a request to the URL that the registry named. The authorisation goes along to
+    /// the same host only (storage behind a registry takes none, and nobody else may see it).
+    fn send_where_named(&self, request: &Request<'_>) -> Result<Answer, Failure> {
+        if location::is_same_origin(&self.state.host.base_url(), &request.url) {
+            self.authorized(request)
+        } else {
+            self.send_elsewhere(request)
         }
-    }
-
-    /// Whether `url` is on the session's own host.
-    fn is_own(&self, url: &str) -> bool {
-        location::is_same_origin(&self.state.host.base_url(), url)
-    }
-
-    /// Sends a request to a URL that the host itself named: with authorisation
-    /// where it is on that host, without it elsewhere.
-    pub(super) fn exchange_at_named(&self, request: &Request<'_>) -> Result<Answer, Failure> {
-        if self.is_own(&request.url) {
-            return self.exchange(request);
-        }
-        self.judge(self.send_elsewhere(request)?)
     }
 
     /// Sends a request to another host, without authorisation. Where that refuses it, the
@@ -263,7 +239,8 @@ impl Session {
     }
 
     /// The failure that a status stands for where the caller has no use for it.
-    pub(super) fn unexpected(&self, status: StatusCode, body: &[u8]) -> Failure {
+    pub(super) fn unexpected(&self, refusal: &Refusal) -> Failure {
+        let Refusal { status, body, .. } = refusal;
         let said = failure::said(body);
         let account = self.client.account(&self.state);
         let host = &self.state.host;
@@ -276,6 +253,13 @@ impl Session {
                 .because(format!("{status}{said} ({account}): it does not exist, or the account may not see it"))
                 .hint("check the repository's name; some registries want it created first")
                 .into(),
+            300..=399 => {
+                let leads = refusal.leads_to.as_deref().unwrap_or("nowhere");
+                Kind::Failed
+                    .because(format!("the registry answered {status}, which leads to {leads}{said}"))
+                    .hint("name the host that answers itself; what is sent is sent again only where 307 or 308 leads")
+                    .into()
+            }
             _ => {
                 let fault = Kind::Failed.because(format!("the registry answered {status}{said}"));
                 if failure::wants_tls(body) {
@@ -287,6 +271,16 @@ impl Session {
             }
         }
     }
+}
+
+/// Whether `answer` leads to where `request` is to be sent next. What is sent goes along
+/// only where the method stays the same (RFC 9110, section 15.4).
+fn leads_on(request: &Request<'_>, answer: &Answer) -> bool {
+    let keeps_method = match request.body {
+        Payload::Empty => answer.status.is_redirection(),
+        Payload::Bytes(_) | Payload::Blob(..) => matches!(answer.status.as_u16(), 307 | 308),
+    };
+    keeps_method && answer.headers.contains_key(LOCATION)
 }
 
 /// Between half of `wait` and all of it, so that clients that failed together

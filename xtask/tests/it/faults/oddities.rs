@@ -235,6 +235,19 @@ fn a_registry_that_does_not_like_to_be_asked_gets_the_blob() {
 }
 
 #[test]
+fn a_large_blob_is_sent_once_where_a_redirect_leads() {
+    let (source, target, image) = large();
+    let layer = super::copies::layer(&image).replace("/blobs/", "");
+    let place = format!("/v2/released/blobs/uploads/elsewhere?digest={layer}");
+    let redirect = Answer::status(308).header("location", &place);
+    target.script(upload(), When::Only(1), Fault::Early(redirect));
+    let ran = promote(&source, &target, image.digest(), "60");
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert_released(&source, &target, image.digest());
+    assert_eq!(uploads(&target), 2);
+}
+
+#[test]
 fn an_upload_goes_where_the_registry_says() {
     for location in [
         "7",
