@@ -12,6 +12,7 @@ mod location;
 mod proxy;
 mod realm;
 mod referrers;
+mod refusal;
 mod session;
 mod token;
 
@@ -23,8 +24,9 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use ureq::http::{Method, StatusCode};
 
-use self::client::{Answer, HostState, Payload, Refusal, Request};
+use self::client::{Answer, HostState, Payload, Request};
 use self::failure::Failure;
+use self::refusal::Refusal;
 use self::session::Session;
 use super::{Access, Content, Displaced, First, Move, Moved, Repository, Traffic};
 use crate::error::Kind;
@@ -37,10 +39,6 @@ pub use self::challenge::Challenge;
 pub(super) use self::client::Client;
 pub use self::failure::retry_after;
 pub use self::link::next_link;
-
-/// What marks an answer as a registry's own (distribution specification, "Legacy Docker
-/// support HTTP headers").
-const API_VERSION: &str = "docker-distribution-api-version";
 
 /// The header with a manifest's digest.
 const CONTENT_DIGEST: &str = "docker-content-digest";
@@ -120,7 +118,7 @@ impl HttpRepository {
     /// What stands in front of it may know `GET` alone, and a tag that seems to be absent
     /// would be overwritten without being kept.
     fn has_head(&self, answer: &Answer) -> bool {
-        answer.headers.contains_key(API_VERSION) || self.state.has_head.load(Ordering::Relaxed)
+        answer.is_marked() || self.state.has_head.load(Ordering::Relaxed)
     }
 
     fn digest_by_get(&self, target: &Target, unusable: Answer) -> Result<Option<Digest>, Failure> {
@@ -130,18 +128,23 @@ impl HttpRepository {
 
     /// One try of `GET`: the manifest, verified where `target` is a digest.
     fn get(&self, target: &Target) -> Result<Option<Manifest>, Failure> {
+        Ok(self.get_or_refusal(target)?.ok())
+    }
+
+    /// The same, with the answer where there is none.
+    fn get_or_refusal(&self, target: &Target) -> Result<Result<Manifest, Refusal>, Failure> {
         let mut request = Request::new(Method::GET, self.url("manifests", target));
         request.headers.push(accept());
         let mut answer = self.session.exchange(&request)?;
         match answer.status {
             StatusCode::OK => {}
-            StatusCode::NOT_FOUND => return Ok(None),
+            StatusCode::NOT_FOUND => return Ok(Err(answer.into_refusal())),
             _ => return Err(self.session.unexpected(&answer.into_refusal())),
         }
         let media_type = answer.header("content-type").map(str::to_owned);
         let bytes = answer.read(MAX_MANIFEST_BYTES)?;
         self.session.count_bytes(bytes.len());
-        let manifest = parse_manifest(bytes, media_type.as_deref());
+        let manifest = self.parse_manifest(bytes, media_type.as_deref());
         let manifest = manifest.map_err(|failure| answer.blame_encoding(failure))?;
         match target {
             Target::Digest(wanted) if *wanted != manifest.digest() => {
@@ -151,8 +154,30 @@ impl HttpRepository {
                 );
                 Err(Kind::Failed.because(fault).into())
             }
-            _ => Ok(Some(manifest)),
+            _ => Ok(Ok(manifest)),
         }
+    }
+
+    /// Reads a manifest from an answer. JSON that ends too early was cut off on its
+    /// way; anything else that is no manifest will be none the next time either.
+    fn parse_manifest(
+        &self,
+        bytes: Vec<u8>,
+        media_type: Option<&str>,
+    ) -> Result<Manifest, Failure> {
+        let excerpt = failure::excerpt(&bytes);
+        Manifest::parse(bytes, media_type).map_err(|error| match error {
+            ParseManifestError::Json(error) if error.is_eof() => {
+                Failure::again(format_args!("the manifest is cut off: {excerpt:?}"))
+            }
+            error => Kind::Unavailable
+                .because(format!("the answer is no manifest: {error}: {excerpt}"))
+                .hint(format!(
+                    "what is promoted are images and indexes in the formats of OCI and Docker (schema 2); {}",
+                    location::hint(&self.host)
+                ))
+                .into(),
+        })
     }
 
     /// One try of `PUT`.
@@ -214,32 +239,25 @@ impl HttpRepository {
         wanted: Digest,
         refusal: &Refusal,
     ) -> Result<Moved, Failure> {
-        let Refusal { status, body, .. } = refusal;
-        let found = if *status == StatusCode::UNAUTHORIZED {
+        let found = if refusal.status == StatusCode::UNAUTHORIZED {
             None
         } else {
             self.head(target)?
         };
-        let speaks_of_immutability = String::from_utf8_lossy(body)
-            .to_ascii_lowercase()
-            .contains("immutab");
         match found {
             Some(found) if found == wanted => Ok(Moved::Done),
-            Some(found) if speaks_of_immutability || is_tag_exists(body) => Err(Kind::Refused
+            Some(found) if refusal.is_of_fixed_tag() => Err(Kind::Refused
                 .because(format!(
-                    "the tag is immutable and points at {found}{}",
-                    failure::said(body)
+                    "the tag is immutable and points at {found}: {}{}",
+                    refusal.status,
+                    refusal.said()
                 ))
                 .hint("raise the version in the tag's parameter, or deploy by digest")
+                .hint("where tags are meant to move: the registry's rules and the account's rights must let them be overwritten")
                 .into()),
             _ => Err(self.session.unexpected(refusal)),
         }
     }
-}
-
-/// ECR's word for a tag that exists and may not be moved.
-fn is_tag_exists(body: &[u8]) -> bool {
-    String::from_utf8_lossy(body).contains("ImageTagAlreadyExists")
 }
 
 /// What a manifest may be put in the place of.
@@ -279,20 +297,6 @@ fn accept() -> (&'static str, String) {
     ("accept", MediaType::ALL.map(MediaType::name).join(", "))
 }
 
-/// Reads a manifest from an answer. JSON that ends too early was cut off on its
-/// way; anything else that is no manifest will be none the next time either.
-fn parse_manifest(bytes: Vec<u8>, media_type: Option<&str>) -> Result<Manifest, Failure> {
-    let excerpt = failure::excerpt(&bytes);
-    Manifest::parse(bytes, media_type).map_err(|error| match error {
-        ParseManifestError::Json(error) if error.is_eof() => {
-            Failure::again(format_args!("the manifest is cut off: {excerpt:?}"))
-        }
-        error => Kind::Unavailable
-            .because(format!("the answer is no manifest: {error}: {excerpt}"))
-            .into(),
-    })
-}
-
 impl Repository for HttpRepository {
     fn name(&self) -> &RepositoryName {
         &self.name
@@ -307,7 +311,12 @@ impl Repository for HttpRepository {
     fn manifest(&self, digest: &Digest) -> Result<Option<Manifest>> {
         let target = (*digest).into();
         let what = format!("getting {}", self.name.at(digest));
-        self.session.persist(&what, || self.get(&target))
+        self.session
+            .persist(&what, || match self.get_or_refusal(&target)? {
+                Ok(manifest) => Ok(Some(manifest)),
+                Err(refusal) if refusal.is_of_registry() => Ok(None),
+                Err(refusal) => Err(self.session.unexpected(&refusal)),
+            })
     }
 
     fn put_manifest(&self, target: &Target, manifest: &Manifest) -> Result<()> {

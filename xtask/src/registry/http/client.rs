@@ -15,12 +15,17 @@ use super::agent::Agents;
 use super::clock::Clock;
 use super::failure::{self, Failure};
 use super::location;
+use super::refusal::Refusal;
 use super::token::Authentication;
 use crate::error::Kind;
 use crate::oci::Host;
 use crate::parallel::{Gate, Permit};
 use crate::parameters::Parameters;
 use crate::registry::{Content, content_error};
+
+/// What marks an answer as a registry's own (distribution specification, "Legacy Docker
+/// support HTTP headers").
+const API_VERSION: &str = "docker-distribution-api-version";
 
 /// How many requests go to one host at once.
 pub(super) const REQUESTS_PER_HOST: usize = 8;
@@ -97,15 +102,12 @@ pub(super) struct Answer {
     _permit: Permit,
 }
 
-/// What is left of an answer that nobody has a use for.
-pub(super) struct Refusal {
-    pub(super) status: StatusCode,
-    pub(super) body: Vec<u8>,
-    /// Where a redirect leads.
-    pub(super) leads_to: Option<String>,
-}
-
 impl Answer {
+    /// Whether the answer is marked as a registry's own.
+    pub(super) fn is_marked(&self) -> bool {
+        self.headers.contains_key(API_VERSION)
+    }
+
     /// The absolute URL of a reference in the answer. Leaving HTTPS is refused.
     pub(super) fn resolve(&self, reference: &str) -> Result<String> {
         location::resolve(&self.url, reference)
@@ -117,7 +119,8 @@ impl Answer {
             Some(reference) if !reference.is_empty() => Ok(self.resolve(reference)?),
             _ => {
                 let fault = format!("{} answered {} without a location", self.url, self.status);
-                Err(Kind::Failed.because(fault).into())
+                let hint = location::hint(&location::host(&self.url)?);
+                Err(Kind::Failed.because(fault).hint(hint).into())
             }
         }
     }
@@ -127,6 +130,7 @@ impl Answer {
         Refusal {
             status: self.status,
             leads_to: self.header("location").map(str::to_owned),
+            is_marked: self.is_marked(),
             body: self.read_error(),
         }
     }
@@ -159,6 +163,10 @@ impl Answer {
         if bytes.len() > bound {
             return Err(Kind::Failed
                 .because(format!("the answer has more than {bound} bytes, its bound"))
+                .hint(format!(
+                    "put less into the manifest where it is one; {}",
+                    location::hint(&location::host(&self.url)?)
+                ))
                 .into());
         }
         Ok(bytes)

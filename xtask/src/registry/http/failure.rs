@@ -8,7 +8,7 @@ use ureq::http::{HeaderMap, StatusCode};
 use ureq::{Proxy, Timeout};
 
 use crate::error::{Fault, Kind};
-use crate::oci::Host;
+use crate::oci::{Host, empty_where_null};
 
 /// What Go's server, which Docker's registry is, and nginx answer to plain HTTP where they
 /// speak TLS.
@@ -241,21 +241,29 @@ pub fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     Some(date.duration_since(now).unwrap_or_default())
 }
 
+/// The distribution specification's "Error Codes".
+#[derive(serde::Deserialize)]
+struct Errors {
+    errors: Vec<Error>,
+}
+
+#[derive(serde::Deserialize)]
+struct Error {
+    #[serde(default, deserialize_with = "empty_where_null")]
+    code: String,
+    #[serde(default, deserialize_with = "empty_where_null")]
+    message: String,
+}
+
+/// Whether `body` is what a registry says of an error.
+pub(super) fn are_errors(body: &[u8]) -> bool {
+    serde_json::from_slice::<Errors>(body).is_ok()
+}
+
 /// What the body says, ready to be put behind a status: the distribution
 /// specification's error codes, else its first bytes. Either is bounded: a registry may
 /// answer whatever it likes.
 pub(super) fn said(body: &[u8]) -> String {
-    #[derive(serde::Deserialize)]
-    struct Errors {
-        errors: Vec<Error>,
-    }
-    #[derive(serde::Deserialize)]
-    struct Error {
-        #[serde(default)]
-        code: String,
-        #[serde(default)]
-        message: String,
-    }
     match serde_json::from_slice::<Errors>(body) {
         Ok(document) => {
             let told = document.errors.iter().map(|error| {

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use anyhow::{Context as _, Result};
 use ureq::http::Method;
 
+use super::HttpRepository;
 use super::client::{Answer, Request};
 use super::failure::{self, Failure};
 use super::link::next_link;
-use super::{HttpRepository, parse_manifest};
 use crate::error::{Fault, Kind};
 use crate::oci::{Descriptor, Digest, MAX_MANIFEST_BYTES, MediaType, References, Target};
 use crate::registry::{Repository as _, referrers};
@@ -89,7 +89,7 @@ impl HttpRepository {
         let body = answer.read(MAX_MANIFEST_BYTES)?;
         self.session.count_bytes(body.len());
         let (bytes, excerpt) = (body.len(), failure::excerpt(&body));
-        let index = parse_manifest(body, Some(MediaType::OciIndex.name()));
+        let index = self.parse_manifest(body, Some(MediaType::OciIndex.name()));
         let index = index.map_err(|failure| answer.blame_encoding(failure))?;
         match index.references() {
             References::Index { manifests } => Ok(Page {

@@ -11,9 +11,10 @@ use anyhow::Result;
 use ureq::http::StatusCode;
 use ureq::http::header::LOCATION;
 
-use super::client::{Answer, Client, HostState, Payload, Refusal, Request};
+use super::client::{Answer, Client, HostState, Payload, Request};
 use super::failure::{self, Failure};
 use super::location;
+use super::refusal::Refusal;
 use crate::console;
 use crate::error::Kind;
 use crate::registry::Traffic;
@@ -238,38 +239,10 @@ impl Session {
             .into())
     }
 
-    /// The failure that a status stands for where the caller has no use for it.
+    /// The failure that a refusal is where the caller has no use for it.
     pub(super) fn unexpected(&self, refusal: &Refusal) -> Failure {
-        let Refusal { status, body, .. } = refusal;
-        let said = failure::said(body);
         let account = self.client.account(&self.state);
-        let host = &self.state.host;
-        match status.as_u16() {
-            401 | 403 => Kind::Denied
-                .because(format!("{status}{said} ({account}): it does not exist, or the account may not see or change it"))
-                .hint(format!("check the repository's name and the account's rights; `docker login {host}` or DOCKER_USER, DOCKER_PASSWORD and DOCKER_REPO"))
-                .into(),
-            404 => Kind::NotFound
-                .because(format!("{status}{said} ({account}): it does not exist, or the account may not see it"))
-                .hint("check the repository's name; some registries want it created first")
-                .into(),
-            300..=399 => {
-                let leads = refusal.leads_to.as_deref().unwrap_or("nowhere");
-                Kind::Failed
-                    .because(format!("the registry answered {status}, which leads to {leads}{said}"))
-                    .hint("name the host that answers itself; what is sent is sent again only where 307 or 308 leads")
-                    .into()
-            }
-            _ => {
-                let fault = Kind::Failed.because(format!("the registry answered {status}{said}"));
-                if failure::wants_tls(body) {
-                    fault.hint(format!("plain HTTP is spoken to this machine: serve {host} without TLS, or name it by another host name than localhost or an address of the loopback"))
-                } else {
-                    fault
-                }
-                .into()
-            }
-        }
+        refusal.fault(&self.state.host, &account).into()
     }
 }
 

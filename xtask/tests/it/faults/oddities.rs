@@ -527,6 +527,73 @@ fn a_missing_tag_is_asked_for_again_only_where_head_may_not_be_known() {
 }
 
 #[test]
+fn a_refusal_says_what_to_do() {
+    let error = |status, message| Answer::error(status, "DENIED", message);
+    let cases = [
+        (error(400, "bad"), 1, "curl -i"),
+        (error(402, "unpaid"), 7, "ask whoever keeps the registry"),
+        (error(405, "unsupported"), 1, "read-only, or a cache"),
+        (error(409, "conflict"), 1, "may lock the tag"),
+        (error(412, "precondition"), 1, "may lock the tag"),
+        (error(413, "too large"), 1, "client_max_body_size"),
+        (error(422, "unprocessable"), 1, "curl -i"),
+        (error(423, ""), 1, "may lock the tag"),
+        (error(451, "legal"), 1, "curl -i"),
+        (error(507, "full"), 7, "delete images"),
+        (
+            error(
+                403,
+                "adding 1 MiB of storage resource will exceed the configured upper limit of 1 GiB",
+            ),
+            7,
+            "delete images",
+        ),
+        (error(412, "project quota exceeded"), 7, "delete images"),
+    ];
+    for (answer, code, hint) in cases {
+        let registry = Scripted::start(STOCK.state());
+        let status = answer.status.to_string();
+        registry.script(request("PUT", TAG), When::From(1), Fault::Answer(answer));
+        let ran = promote_in(&sandbox(&registry), STOCK.new, &[]);
+        ran.fails(code, &[&status, "hint: ", hint]);
+    }
+}
+
+#[test]
+fn what_is_no_registry_or_no_manifest_is_told_with_what_to_look_at() {
+    let get = || request("GET", STOCK.new);
+    let page = Answer::status(404).body("text/html", "<h1>Not Found</h1>");
+    let large = Answer::status(200).body("application/json", vec![b' '; 5 << 20]);
+    let schema_1 = Answer::status(200).body("application/json", r#"{"schemaVersion":1}"#);
+    for (answer, code, words) in [
+        (page, 5, "no registry answers there"),
+        (large, 1, "more than 4194304 bytes"),
+        (schema_1, 7, "the answer is no manifest"),
+    ] {
+        let registry = Scripted::start(STOCK.state());
+        registry.script(get(), When::From(1), Fault::Answer(answer));
+        let hint = format!("`curl -i http://{}/v2/`", registry.host());
+        promote_in(&sandbox(&registry), STOCK.new, &[]).fails(code, &[words, "hint: ", &hint]);
+    }
+}
+
+#[test]
+fn a_platform_that_is_missing_is_told_with_what_to_do() {
+    let mut stock = Stock::new();
+    let image = stock.image("image");
+    let index = index_of(&[&image]);
+    stock.take(&index);
+    stock
+        .state
+        .repository("app")
+        .manifests
+        .remove(&image.digest());
+    let (source, target) = (Scripted::start(stock.state), empty(false));
+    let ran = promote(&source, &target, index.digest(), "60");
+    ran.fails(5, &["is missing, although", "hint: push the image again"]);
+}
+
+#[test]
 fn errors_without_end_are_told_in_part() {
     let registry = Scripted::start(STOCK.state());
     // Each letter has two bytes, and none of them is cut in half.

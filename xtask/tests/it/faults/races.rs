@@ -177,12 +177,35 @@ fn a_registry_that_never_shows_what_it_took_blames_nobody_else() {
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
 }
 
-/// What Amazon ECR answers where the tag is there and the repository immutable.
-fn immutable() -> [Answer; 2] {
+/// What Amazon's, Harbor's, Sonatype's, JFrog's and Azure's registries answer where the
+/// tag is there and may not be moved, and what others do.
+fn immutable() -> [Answer; 8] {
     let message = "The image tag '1.0.RELEASE' already exists in the 'app' repository and cannot be overwritten because the repository is immutable.";
     [
         Answer::error(400, "TAG_INVALID", message),
         Answer::error(400, "ImageTagAlreadyExistsException", "tag invalid"),
+        Answer::error(
+            412,
+            "PRECONDITION",
+            "'app:1.0.RELEASE' configured as immutable.",
+        ),
+        Answer::error(
+            400,
+            "UNKNOWN",
+            "Repository does not allow updating assets: app",
+        ),
+        Answer::error(
+            403,
+            "",
+            "Not enough permissions to delete/overwrite artifact 'app/1.0.RELEASE' (user: 'bob' needs DELETE permission).",
+        ),
+        Answer::error(
+            405,
+            "UNSUPPORTED",
+            "The operation is disallowed on this registry, repository or image.",
+        ),
+        Answer::error(409, "CONFLICT", "tag already exists"),
+        Answer::status(423),
     ]
 }
 
@@ -216,7 +239,7 @@ fn a_repository_whose_previous_tag_does_not_move_keeps_its_production_tag() {
     state.point("app", TAG, STOCK.old);
     state.point("app", "1.0.RELEASE-previous", STOCK.foreign);
     let registry = Scripted::start(state);
-    let [answer, _] = immutable();
+    let [answer, ..] = immutable();
     registry.script(
         request("PUT", "1.0.RELEASE-previous"),
         When::From(1),

@@ -117,7 +117,7 @@ impl Request {
 /// An answer.
 #[derive(Debug, Clone)]
 pub(crate) struct Answer {
-    pub(super) status: u16,
+    pub(crate) status: u16,
     headers: Headers,
     pub(super) body: Vec<u8>,
 }
