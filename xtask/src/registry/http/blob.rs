@@ -21,6 +21,10 @@ const WORTH_ASKING: u64 = 1024 * 1024;
 
 const EXPECT: &str = "expect";
 
+/// How often a mount is tried. One that a registry cannot do now costs a copy, which
+/// is better than no image at all.
+const MOUNTS: u32 = 3;
+
 impl HttpRepository {
     pub(super) fn head_blob(&self, blob: &Descriptor) -> Result<bool> {
         let request = Request::new(Method::HEAD, self.url("blobs", blob.digest));
@@ -103,7 +107,7 @@ impl HttpRepository {
 
     /// Takes a blob over from the repository `source` of the same registry. A
     /// registry that would rather have it uploaded says so with 202, others with
-    /// a refusal: both mean no. The token needs `pull` on the source as well.
+    /// a refusal, or fail: all of it means no. The token needs `pull` on the source as well.
     pub(super) fn mount(&self, blob: &Descriptor, source: &str) -> Result<bool> {
         let scope = format!(
             "repository:{}:pull,push repository:{source}:pull",
@@ -117,8 +121,14 @@ impl HttpRepository {
         let mut request = Request::new(Method::POST, url);
         request.body = Payload::Bytes(&[]);
         let what = format!("mounting the blob {}", self.name().at(&blob.digest));
+        let mut tries = 0;
         let mounted = session.persist(&what, || {
-            Ok(session.exchange(&request)?.status == StatusCode::CREATED)
+            tries += 1;
+            match session.exchange(&request) {
+                Ok(answer) => Ok(answer.status == StatusCode::CREATED),
+                Err(Failure::Again { .. }) if tries == MOUNTS => Ok(false),
+                Err(failure) => Err(failure),
+            }
         });
         self.session.add_traffic(session.traffic());
         match mounted {

@@ -7,9 +7,9 @@ use tempfile::TempDir;
 use xtask::oci::{Digest, Manifest};
 use xtask::registry::{Layout, Repository as _};
 
-use super::STOCK;
+use super::{STOCK, races, sandbox};
 use crate::support::image::{Image, layout, write_index};
-use crate::support::scripted::{Fault, Matching, Scripted, State, When};
+use crate::support::scripted::{Answer, Fault, Matching, Scripted, State, When};
 use crate::support::{Ran, Sandbox};
 
 const TAG: &str = "1.0.RELEASE";
@@ -255,6 +255,27 @@ fn a_copy_that_was_interrupted_sends_no_blob_twice() {
         .iter()
         .filter(|line| line.starts_with("PUT") && line.contains("digest="));
     assert_eq!(uploads.count(), 2);
+}
+
+#[test]
+fn a_mount_that_fails_again_and_again_costs_a_copy() {
+    let mut state = STOCK.state();
+    state.mounts = true;
+    let registry = Scripted::start(state);
+    let mount = Matching {
+        query: Some("mount="),
+        ..Matching::new("POST", "/v2/released/blobs/uploads/")
+    };
+    let broken = Fault::Answer(Answer::status(500));
+    registry.script(mount, When::From(1), broken);
+    let mut sandbox = sandbox(&registry);
+    sandbox.has_own_production(registry.repository("released"));
+    let ran = races::promote(&sandbox, STOCK.new, &[]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let mounts = registry.asked();
+    let mounts = mounts.iter().filter(|line| line.contains("mount="));
+    // Of the configuration and of the layer.
+    assert_eq!(mounts.count(), 6);
 }
 
 #[test]
