@@ -8,6 +8,7 @@ use ureq::http::{Method, StatusCode};
 
 use super::client::{Payload, Request};
 use super::failure::{self, Failure};
+use super::refusal::Refusal;
 use super::session::Session;
 use super::{CONTENT_DIGEST, HttpRepository};
 use crate::error::{Fault, Kind};
@@ -24,6 +25,9 @@ const EXPECT: &str = "expect";
 /// How often a mount is tried. One that a registry cannot do now costs a copy, which
 /// is better than no image at all.
 const MOUNTS: u32 = 3;
+
+/// How often a blob is sent whose upload the registry forgets meanwhile.
+const UPLOADS: u32 = 3;
 
 impl HttpRepository {
     pub(super) fn head_blob(&self, blob: &Descriptor) -> Result<bool> {
@@ -43,14 +47,21 @@ impl HttpRepository {
     /// try is an upload of its own; one whose answer got lost is found by `HEAD`.
     pub(super) fn upload(&self, blob: &Descriptor, content: &dyn Content) -> Result<()> {
         let what = format!("uploading the blob {}", self.name().at(&blob.digest));
-        let mut tried = false;
+        let mut tries = 0;
         self.session.persist(&what, || {
-            if tried && self.head_blob(blob)? {
+            if tries > 0 && self.head_blob(blob)? {
                 return Ok(());
             }
-            tried = true;
+            tries += 1;
             let location = self.begin_upload()?;
-            self.finish_upload(&location, blob, content)
+            match self.finish_upload(&location, blob, content)? {
+                None => Ok(()),
+                Some(refusal) if refusal.is_of_lost_upload() && tries < UPLOADS => {
+                    let why = format!("the upload is gone: {}{}", refusal.status, refusal.said());
+                    Err(Failure::again(why))
+                }
+                Some(refusal) => Err(self.session.unexpected(&refusal)),
+            }
         })
     }
 
@@ -64,12 +75,13 @@ impl HttpRepository {
         answer.location()
     }
 
+    /// Sends the blob; gives the answer where the registry does not take it.
     fn finish_upload(
         &self,
         location: &str,
         blob: &Descriptor,
         content: &dyn Content,
-    ) -> Result<(), Failure> {
+    ) -> Result<Option<Refusal>, Failure> {
         let joint = if location.contains('?') { "&" } else { "?" };
         let mut request = Request::new(
             Method::PUT,
@@ -89,7 +101,7 @@ impl HttpRepository {
             answer = self.session.exchange(&request)?;
         }
         if !answer.status.is_success() {
-            return Err(self.session.unexpected(&answer.into_refusal()));
+            return Ok(Some(answer.into_refusal()));
         }
         self.session
             .count_bytes(usize::try_from(blob.size).unwrap_or(usize::MAX));
@@ -101,7 +113,7 @@ impl HttpRepository {
                 );
                 Err(Kind::Failed.because(fault).into())
             }
-            _ => Ok(()),
+            _ => Ok(None),
         }
     }
 

@@ -42,6 +42,12 @@ impl Refusal {
         self.status == StatusCode::LOCKED || self.speaks_of(&FIXED)
     }
 
+    /// Whether it knows nothing any more of an upload that it began a moment ago
+    /// (distribution specification, "Error Codes").
+    pub(super) fn is_of_lost_upload(&self) -> bool {
+        matches!(self.status.as_u16(), 404 | 416) || self.speaks_of(&["blob_upload_"])
+    }
+
     /// Whether a registry answered, and nothing else of that name.
     pub(super) fn is_of_registry(&self) -> bool {
         self.is_marked || failure::are_errors(&self.body)

@@ -274,6 +274,29 @@ fn an_upload_goes_where_the_registry_says() {
 }
 
 #[test]
+fn an_upload_that_the_registry_forgets_is_begun_anew_and_not_without_end() {
+    for answer in [
+        Answer::error(404, "BLOB_UPLOAD_UNKNOWN", "blob upload unknown"),
+        Answer::error(400, "BLOB_UPLOAD_INVALID", "blob upload invalid"),
+        Answer::status(416),
+    ] {
+        let status = answer.status.to_string();
+        let (source, target, image) = large();
+        target.script(upload(), When::Only(1), Fault::Answer(answer.clone()));
+        let ran = promote(&source, &target, image.digest(), "60");
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        assert_released(&source, &target, image.digest());
+
+        let (source, target, image) = large();
+        target.script(upload(), When::From(1), Fault::Answer(answer));
+        let ran = promote(&source, &target, image.digest(), "60");
+        assert_ne!(ran.code, Some(0));
+        assert!(ran.stderr.contains(&status), "{}", ran.stderr);
+        assert_eq!(uploads(&target), 3);
+    }
+}
+
+#[test]
 fn an_upload_without_a_place_is_an_error() {
     for answer in [
         Answer::status(202),

@@ -388,6 +388,8 @@ impl Cell {
                 }
                 Step::LookAgain | Step::LookAfter => Some(Kind::Raced),
                 Step::HeadBlob => None,
+                // The upload may only have got lost.
+                Step::PutBlob => in_the_end(Kind::NotFound),
                 _ => Some(Kind::NotFound),
             },
             SomebodyMoves => Some(Kind::Raced),
