@@ -9,6 +9,7 @@ use super::HttpRepository;
 use super::client::{Answer, Request};
 use super::failure::{self, Failure};
 use super::link::next_link;
+use super::refusal::Refusal;
 use crate::error::{Fault, Kind};
 use crate::oci::{Descriptor, Digest, MAX_MANIFEST_BYTES, MediaType, References, Target};
 use crate::registry::{Repository as _, referrers};
@@ -45,7 +46,8 @@ impl HttpRepository {
         let page = self.session.persist(&what, || {
             let answer = self.ask_for_page(&first)?;
             match answer.status.as_u16() {
-                200 | 401 | 403 => self.read_page(&first, answer),
+                200 => self.read_page(&first, answer),
+                401 | 403 => Err(self.hidden(&answer.into_refusal()).into()),
                 _ => {
                     drop(answer);
                     self.tagged_referrers(subject)
@@ -101,6 +103,19 @@ impl HttpRepository {
                 .because(format!("the answer is no list of referrers: {excerpt}"))
                 .into()),
         }
+    }
+
+    /// Whoever was shown the image should see what refers to it: something else than the
+    /// account's rights to the repository is in the way.
+    fn hidden(&self, refusal: &Refusal) -> Fault {
+        let account = self.client.account(&self.state);
+        Kind::Denied
+            .because(format!(
+                "the referrers API, which lists signatures and attestations, answers {}{} ({account}), although the image itself is shown",
+                refusal.status,
+                refusal.said()
+            ))
+            .hint("let the account list referrers, and let proxies pass /v2/…/referrers/ on; a registry without that API answers 404")
     }
 
     fn tagged_referrers(&self, subject: &Digest) -> Result<Page, Failure> {

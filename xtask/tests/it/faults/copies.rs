@@ -123,6 +123,41 @@ fn referrers_go_along_whatever_both_registries_know_of_them() {
 }
 
 #[test]
+fn a_referrer_of_the_old_kind_goes_along() {
+    let mut stock = Stock::new();
+    let image = stock.image("image");
+    let media_type = "application/vnd.oci.artifact.manifest.v1+json";
+    let signature = stock.layout.store("application/jose+json", b"signature");
+    let artifact = json!({ "mediaType": media_type, "artifactType": "application/vnd.cncf.notary.signature", "blobs": [signature.unwrap()], "subject": image.descriptor() });
+    let artifact = Manifest::parse(artifact.to_string().into_bytes(), None).unwrap();
+    stock.take(&artifact);
+    stock.state.has_referrers = true;
+    let (source, target) = (Scripted::start(stock.state), empty(true));
+    let ran = promote(&source, &target, image.digest(), "60");
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert_released(&source, &target, image.digest());
+    target.with(|state| {
+        let kept = &state.repository("released").manifests[&artifact.digest()];
+        assert_eq!(kept, artifact.bytes());
+    });
+}
+
+#[test]
+fn referrers_that_are_hidden_are_told_with_what_hides_them() {
+    for status in [401, 403] {
+        let mut stock = Stock::new();
+        let image = stock.image("image");
+        let (source, target) = (Scripted::start(stock.state), empty(true));
+        let list = Matching::new("GET", format!("/referrers/{}", image.digest()));
+        let answer = Fault::Answer(Answer::status(status));
+        source.script(list, When::From(1), answer);
+        let ran = promote(&source, &target, image.digest(), "60");
+        let status = status.to_string();
+        ran.fails(6, &["the referrers API", &status, "hint: let the account"]);
+    }
+}
+
+#[test]
 fn cosigns_tags_go_along() {
     let mut stock = Stock::new();
     let image = stock.image("image");
