@@ -29,6 +29,10 @@ const MOUNTS: u32 = 3;
 /// How often a blob is sent whose upload the registry forgets meanwhile.
 const UPLOADS: u32 = 3;
 
+/// How often a blob may end too early at the same place. Then the registry has no more
+/// of it.
+const ENDS: u32 = 3;
+
 impl HttpRepository {
     pub(super) fn head_blob(&self, blob: &Descriptor) -> Result<bool> {
         let request = Request::new(Method::HEAD, self.url("blobs", blob.digest));
@@ -159,6 +163,8 @@ pub(super) struct Download<'a> {
     repository: &'a HttpRepository,
     blob: Descriptor,
     position: u64,
+    /// How often it ended there.
+    ends: u32,
     stream: Box<dyn Read + Send + 'a>,
 }
 
@@ -173,16 +179,29 @@ impl<'a> Download<'a> {
             repository,
             blob: blob.clone(),
             position: offset,
+            ends: 0,
         })
     }
 
-    /// One read; an end before the blob's is a broken connection.
+    /// One read; an end before the blob's may be a broken connection.
     fn read_once(&mut self, buffer: &mut [u8]) -> Result<usize, Failure> {
         match self.stream.read(buffer) {
             Ok(0) if self.position < self.blob.size && !buffer.is_empty() => {
-                Err(failure::of_io(&io::ErrorKind::UnexpectedEof.into()))
+                self.ends += 1;
+                let why = format!(
+                    "it ended after {} of {} bytes",
+                    self.position, self.blob.size
+                );
+                if self.ends < ENDS {
+                    return Err(Failure::again(why));
+                }
+                let fault = Kind::Unavailable.because(why);
+                Err(fault.hint("the blob is not whole there, or is not as large as the manifest says: push the image again").into())
             }
             Ok(count) => {
+                if count > 0 {
+                    self.ends = 0;
+                }
                 self.position += count as u64;
                 Ok(count)
             }
@@ -259,6 +278,8 @@ fn open_once<'a>(
         StatusCode::PARTIAL_CONTENT if offset > 0 => 0,
         // Without support for ranges it begins anew: what is known already is passed over.
         StatusCode::OK => offset,
+        // There is nothing behind what is known.
+        StatusCode::RANGE_NOT_SATISFIABLE if offset > 0 => return Ok(Box::new(io::empty())),
         _ => return Err(session.unexpected(&answer.into_refusal())),
     };
     let mut arriving = Arriving {

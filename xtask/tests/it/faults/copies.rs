@@ -237,6 +237,30 @@ fn a_blob_that_comes_again_too_slowly_is_ended_by_the_time_limit() {
     assert!(took < Duration::from_secs(20), "{took:?}");
 }
 
+#[test]
+fn a_blob_that_is_shorter_than_the_manifest_says_is_told() {
+    for always_whole in [false, true] {
+        let mut stock = Stock::new();
+        let image = stock.image(&"large ".repeat(100_000));
+        stock.state.always_whole = always_whole;
+        let xtask::oci::References::Image { blobs } = image.references() else {
+            panic!("an image");
+        };
+        let shelf = stock.state.repository("app");
+        shelf.blobs.get_mut(&blobs[1].digest).unwrap().pop();
+        let (source, target) = (Scripted::start(stock.state), empty(false));
+        if !always_whole {
+            let past = Fault::Answer(Answer::status(416));
+            source.script(Matching::new("GET", layer(&image)), When::From(2), past);
+        }
+        let ran = promote(&source, &target, image.digest(), "60");
+        let size = blobs[1].size;
+        let words = format!("it ended after {} of {size} bytes", size - 1);
+        ran.fails(7, &[&words, "hint: the blob is not whole"]);
+        assert!(!ran.stderr.contains("time limit"), "{}", ran.stderr);
+    }
+}
+
 /// The layer's path.
 pub(super) fn layer(image: &Manifest) -> String {
     let xtask::oci::References::Image { blobs } = image.references() else {

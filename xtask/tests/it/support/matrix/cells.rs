@@ -424,6 +424,9 @@ impl Cell {
             (Kind::Denied, _) => vec![reference, "tester".into()],
             (Kind::NotFound, _) => vec![reference],
             (Kind::Unavailable, Row::Empty) => Vec::new(),
+            (Kind::Unavailable, Row::ShortLength) if self.step == Step::GetBlob => {
+                vec!["it ended after".into()]
+            }
             (Kind::Unavailable, _) => vec!["within the time limit of".into()],
             _ => vec![reference],
         }
