@@ -26,7 +26,7 @@ pub mod annotation {
     pub const REF_NAME: &str = "org.opencontainers.image.ref.name";
 }
 
-/// The four kinds of manifests, Docker's and OCI's.
+/// The kinds of manifests, Docker's and OCI's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MediaType {
     /// `application/vnd.oci.image.manifest.v1+json`
@@ -37,15 +37,19 @@ pub enum MediaType {
     DockerManifest,
     /// `application/vnd.docker.distribution.manifest.list.v2+json`
     DockerList,
+    /// `application/vnd.oci.artifact.manifest.v1+json`: what signed images before OCI
+    /// 1.1 was done, and still does.
+    OciArtifact,
 }
 
 impl MediaType {
     /// All of them, in the order in which they are asked for.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::OciIndex,
         Self::OciManifest,
         Self::DockerList,
         Self::DockerManifest,
+        Self::OciArtifact,
     ];
 
     /// The media type's name, as in a `Content-Type` header.
@@ -55,6 +59,7 @@ impl MediaType {
             Self::OciIndex => "application/vnd.oci.image.index.v1+json",
             Self::DockerManifest => "application/vnd.docker.distribution.manifest.v2+json",
             Self::DockerList => "application/vnd.docker.distribution.manifest.list.v2+json",
+            Self::OciArtifact => "application/vnd.oci.artifact.manifest.v1+json",
         }
     }
 
@@ -64,10 +69,6 @@ impl MediaType {
         Self::ALL
             .into_iter()
             .find(|media_type| media_type.name().eq_ignore_ascii_case(name))
-    }
-
-    fn is_index(self) -> bool {
-        matches!(self, Self::OciIndex | Self::DockerList)
     }
 }
 
@@ -121,9 +122,9 @@ impl Descriptor {
 /// What a manifest refers to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum References {
-    /// An image for one platform: its configuration and layers.
+    /// An image for one platform, or an artifact.
     Image {
-        /// The configuration and then the layers, base first.
+        /// The configuration and then the layers, base first; an artifact has neither.
         blobs: Vec<Descriptor>,
     },
     /// An index of several platforms' manifests.
@@ -175,6 +176,8 @@ struct Document {
     config: Option<Descriptor>,
     #[serde(default, deserialize_with = "present")]
     layers: Option<Vec<Descriptor>>,
+    #[serde(default, deserialize_with = "empty_where_null")]
+    blobs: Vec<Descriptor>,
     #[serde(default, deserialize_with = "present")]
     manifests: Option<Vec<Descriptor>>,
     #[serde(default, deserialize_with = "empty_where_null")]
@@ -210,14 +213,18 @@ impl Manifest {
             serde_json::from_slice(&bytes).map_err(ParseManifestError::Json)?;
         let media_type = media_type_of(&document, declared)?;
         let missing = |field| ParseManifestError::Json(serde::de::Error::missing_field(field));
-        let references = if media_type.is_index() {
-            References::Index {
+        let references = match media_type {
+            MediaType::OciIndex | MediaType::DockerList => References::Index {
                 manifests: document.manifests.ok_or_else(|| missing("manifests"))?,
+            },
+            MediaType::OciManifest | MediaType::DockerManifest => {
+                let mut blobs = vec![document.config.ok_or_else(|| missing("config"))?];
+                blobs.extend(document.layers.ok_or_else(|| missing("layers"))?);
+                References::Image { blobs }
             }
-        } else {
-            let mut blobs = vec![document.config.ok_or_else(|| missing("config"))?];
-            blobs.extend(document.layers.ok_or_else(|| missing("layers"))?);
-            References::Image { blobs }
+            MediaType::OciArtifact => References::Image {
+                blobs: document.blobs,
+            },
         };
         Ok(Self {
             digest: Digest::of(&bytes),
@@ -331,6 +338,20 @@ mod tests {
         assert!(
             matches!(index.references(), References::Index { manifests } if manifests.is_empty())
         );
+    }
+
+    #[test]
+    fn an_artifact_refers_to_its_blobs() {
+        let media_type = MediaType::OciArtifact.name();
+        let blob = format!(r#"{{"mediaType":"x","digest":"{DIGEST}","size":0}}"#);
+        for (blobs, count) in [(format!(r#","blobs":[{blob}]"#), 1), (String::new(), 0)] {
+            let artifact = format!(r#"{{"mediaType":"{media_type}","subject":{blob}{blobs}}}"#);
+            let artifact = Manifest::parse(artifact.into(), None).unwrap();
+            assert!(
+                matches!(artifact.references(), References::Image { blobs } if blobs.len() == count)
+            );
+            assert_eq!(artifact.subject().unwrap().to_string(), DIGEST);
+        }
     }
 
     #[test]

@@ -78,10 +78,12 @@ fn copy_blob(source: &dyn Repository, target: &dyn Repository, blob: &Descriptor
 /// The manifest, which must be there: something refers to it.
 pub(super) fn require_manifest(source: &dyn Repository, digest: &Digest) -> Result<Manifest> {
     source.manifest(digest)?.with_context(|| {
-        Kind::NotFound.because(format!(
-            "{} is missing, although the image refers to it",
-            source.name().at(digest)
-        ))
+        Kind::NotFound
+            .because(format!(
+                "{} is missing, although the image refers to it",
+                source.name().at(digest)
+            ))
+            .hint("push the image again, with all its platforms: `cargo xtask staging-tag`")
     })
 }
 

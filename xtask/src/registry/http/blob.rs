@@ -8,6 +8,7 @@ use ureq::http::{Method, StatusCode};
 
 use super::client::{Payload, Request};
 use super::failure::{self, Failure};
+use super::refusal::Refusal;
 use super::session::Session;
 use super::{CONTENT_DIGEST, HttpRepository};
 use crate::error::{Fault, Kind};
@@ -21,16 +22,27 @@ const WORTH_ASKING: u64 = 1024 * 1024;
 
 const EXPECT: &str = "expect";
 
+/// How often a mount is tried. One that a registry cannot do now costs a copy, which
+/// is better than no image at all.
+const MOUNTS: u32 = 3;
+
+/// How often a blob is sent whose upload the registry forgets meanwhile.
+const UPLOADS: u32 = 3;
+
+/// How often a blob may end too early at the same place. Then the registry has no more
+/// of it.
+const ENDS: u32 = 3;
+
 impl HttpRepository {
     pub(super) fn head_blob(&self, blob: &Descriptor) -> Result<bool> {
         let request = Request::new(Method::HEAD, self.url("blobs", blob.digest));
         let what = format!("looking at the blob {}", self.name().at(&blob.digest));
         self.session.persist(&what, || {
-            let mut answer = self.session.exchange(&request)?;
+            let answer = self.session.exchange(&request)?;
             match answer.status {
                 StatusCode::OK => Ok(true),
                 StatusCode::NOT_FOUND => Ok(false),
-                status => Err(self.session.unexpected(status, &answer.read_error())),
+                _ => Err(self.session.unexpected(&answer.into_refusal())),
             }
         })
     }
@@ -39,34 +51,41 @@ impl HttpRepository {
     /// try is an upload of its own; one whose answer got lost is found by `HEAD`.
     pub(super) fn upload(&self, blob: &Descriptor, content: &dyn Content) -> Result<()> {
         let what = format!("uploading the blob {}", self.name().at(&blob.digest));
-        let mut tried = false;
+        let mut tries = 0;
         self.session.persist(&what, || {
-            if tried && self.head_blob(blob)? {
+            if tries > 0 && self.head_blob(blob)? {
                 return Ok(());
             }
-            tried = true;
+            tries += 1;
             let location = self.begin_upload()?;
-            self.finish_upload(&location, blob, content)
+            match self.finish_upload(&location, blob, content)? {
+                None => Ok(()),
+                Some(refusal) if refusal.is_of_lost_upload() && tries < UPLOADS => {
+                    let why = format!("the upload is gone: {}{}", refusal.status, refusal.said());
+                    Err(Failure::again(why))
+                }
+                Some(refusal) => Err(self.session.unexpected(&refusal)),
+            }
         })
     }
 
     fn begin_upload(&self) -> Result<String, Failure> {
-        let url = self.url("blobs", "uploads/");
-        let mut request = Request::new(Method::POST, url.clone());
+        let mut request = Request::new(Method::POST, self.url("blobs", "uploads/"));
         request.body = Payload::Bytes(&[]);
-        let mut answer = self.session.exchange(&request)?;
+        let answer = self.session.exchange(&request)?;
         if answer.status != StatusCode::ACCEPTED {
-            return Err(self.session.unexpected(answer.status, &answer.read_error()));
+            return Err(self.session.unexpected(&answer.into_refusal()));
         }
-        self.session.location(&url, &answer)
+        answer.location()
     }
 
+    /// Sends the blob; gives the answer where the registry does not take it.
     fn finish_upload(
         &self,
         location: &str,
         blob: &Descriptor,
         content: &dyn Content,
-    ) -> Result<(), Failure> {
+    ) -> Result<Option<Refusal>, Failure> {
         let joint = if location.contains('?') { "&" } else { "?" };
         let mut request = Request::new(
             Method::PUT,
@@ -79,14 +98,14 @@ impl HttpRepository {
         if blob.size >= WORTH_ASKING {
             request.headers.push((EXPECT, "100-continue".into()));
         }
-        let mut answer = self.session.exchange_at_named(&request)?;
+        let mut answer = self.session.exchange(&request)?;
         if answer.status == StatusCode::EXPECTATION_FAILED {
             drop(answer);
             request.headers.retain(|(name, _)| *name != EXPECT);
-            answer = self.session.exchange_at_named(&request)?;
+            answer = self.session.exchange(&request)?;
         }
         if !answer.status.is_success() {
-            return Err(self.session.unexpected(answer.status, &answer.read_error()));
+            return Ok(Some(answer.into_refusal()));
         }
         self.session
             .count_bytes(usize::try_from(blob.size).unwrap_or(usize::MAX));
@@ -98,13 +117,13 @@ impl HttpRepository {
                 );
                 Err(Kind::Failed.because(fault).into())
             }
-            _ => Ok(()),
+            _ => Ok(None),
         }
     }
 
     /// Takes a blob over from the repository `source` of the same registry. A
     /// registry that would rather have it uploaded says so with 202, others with
-    /// a refusal: both mean no. The token needs `pull` on the source as well.
+    /// a refusal, or fail: all of it means no. The token needs `pull` on the source as well.
     pub(super) fn mount(&self, blob: &Descriptor, source: &str) -> Result<bool> {
         let scope = format!(
             "repository:{}:pull,push repository:{source}:pull",
@@ -118,8 +137,14 @@ impl HttpRepository {
         let mut request = Request::new(Method::POST, url);
         request.body = Payload::Bytes(&[]);
         let what = format!("mounting the blob {}", self.name().at(&blob.digest));
+        let mut tries = 0;
         let mounted = session.persist(&what, || {
-            Ok(session.exchange(&request)?.status == StatusCode::CREATED)
+            tries += 1;
+            match session.exchange(&request) {
+                Ok(answer) => Ok(answer.status == StatusCode::CREATED),
+                Err(Failure::Again { .. }) if tries == MOUNTS => Ok(false),
+                Err(failure) => Err(failure),
+            }
         });
         self.session.add_traffic(session.traffic());
         match mounted {
@@ -138,6 +163,8 @@ pub(super) struct Download<'a> {
     repository: &'a HttpRepository,
     blob: Descriptor,
     position: u64,
+    /// How often it ended there.
+    ends: u32,
     stream: Box<dyn Read + Send + 'a>,
 }
 
@@ -152,16 +179,29 @@ impl<'a> Download<'a> {
             repository,
             blob: blob.clone(),
             position: offset,
+            ends: 0,
         })
     }
 
-    /// One read; an end before the blob's is a broken connection.
+    /// One read; an end before the blob's may be a broken connection.
     fn read_once(&mut self, buffer: &mut [u8]) -> Result<usize, Failure> {
         match self.stream.read(buffer) {
             Ok(0) if self.position < self.blob.size && !buffer.is_empty() => {
-                Err(failure::of_io(&io::ErrorKind::UnexpectedEof.into()))
+                self.ends += 1;
+                let why = format!(
+                    "it ended after {} of {} bytes",
+                    self.position, self.blob.size
+                );
+                if self.ends < ENDS {
+                    return Err(Failure::again(why));
+                }
+                let fault = Kind::Unavailable.because(why);
+                Err(fault.hint("the blob is not whole there, or is not as large as the manifest says: push the image again").into())
             }
             Ok(count) => {
+                if count > 0 {
+                    self.ends = 0;
+                }
                 self.position += count as u64;
                 Ok(count)
             }
@@ -233,12 +273,14 @@ fn open_once<'a>(
     if offset > 0 {
         request.headers.push(("range", format!("bytes={offset}-")));
     }
-    let mut answer = session.exchange(&request)?;
+    let answer = session.exchange(&request)?;
     let known = match answer.status {
         StatusCode::PARTIAL_CONTENT if offset > 0 => 0,
         // Without support for ranges it begins anew: what is known already is passed over.
         StatusCode::OK => offset,
-        status => return Err(session.unexpected(status, &answer.read_error())),
+        // There is nothing behind what is known.
+        StatusCode::RANGE_NOT_SATISFIABLE if offset > 0 => return Ok(Box::new(io::empty())),
+        _ => return Err(session.unexpected(&answer.into_refusal())),
     };
     let mut arriving = Arriving {
         session,

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io::Read;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -13,12 +14,18 @@ use ureq::{Agent, Body, SendBody};
 use super::agent::Agents;
 use super::clock::Clock;
 use super::failure::{self, Failure};
+use super::location;
+use super::refusal::Refusal;
 use super::token::Authentication;
 use crate::error::Kind;
 use crate::oci::Host;
 use crate::parallel::{Gate, Permit};
 use crate::parameters::Parameters;
 use crate::registry::{Content, content_error};
+
+/// What marks an answer as a registry's own (distribution specification, "Legacy Docker
+/// support HTTP headers").
+const API_VERSION: &str = "docker-distribution-api-version";
 
 /// How many requests go to one host at once.
 pub(super) const REQUESTS_PER_HOST: usize = 8;
@@ -45,10 +52,13 @@ pub(in crate::registry) struct Client {
 pub(super) struct HostState {
     pub(super) host: Host,
     pub(super) authentication: Authentication,
+    /// Whether a `HEAD` of a manifest found it.
+    pub(super) has_head: AtomicBool,
     gate: Gate,
 }
 
 /// A request that can be sent more than once.
+#[derive(Clone)]
 pub(super) struct Request<'a> {
     pub(super) method: Method,
     pub(super) url: String,
@@ -59,6 +69,7 @@ pub(super) struct Request<'a> {
 }
 
 /// The body of a request.
+#[derive(Clone, Copy)]
 pub(super) enum Payload<'a> {
     Empty,
     Bytes(&'a [u8]),
@@ -81,6 +92,8 @@ impl Request<'_> {
 /// An answer whose body has not been read yet. While it lives, it counts as one
 /// of the host's requests.
 pub(super) struct Answer {
+    /// What was asked, after all redirects.
+    url: String,
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     body: Body,
@@ -90,6 +103,38 @@ pub(super) struct Answer {
 }
 
 impl Answer {
+    /// Whether the answer is marked as a registry's own.
+    pub(super) fn is_marked(&self) -> bool {
+        self.headers.contains_key(API_VERSION)
+    }
+
+    /// The absolute URL of a reference in the answer. Leaving HTTPS is refused.
+    pub(super) fn resolve(&self, reference: &str) -> Result<String> {
+        location::resolve(&self.url, reference)
+    }
+
+    /// The absolute URL that `Location` names.
+    pub(super) fn location(&self) -> Result<String, Failure> {
+        match self.header("location") {
+            Some(reference) if !reference.is_empty() => Ok(self.resolve(reference)?),
+            _ => {
+                let fault = format!("{} answered {} without a location", self.url, self.status);
+                let hint = location::hint(&location::host(&self.url)?);
+                Err(Kind::Failed.because(fault).hint(hint).into())
+            }
+        }
+    }
+
+    /// Reads what the registry says about it, and lets the next request go.
+    pub(super) fn into_refusal(mut self) -> Refusal {
+        Refusal {
+            status: self.status,
+            leads_to: self.header("location").map(str::to_owned),
+            is_marked: self.is_marked(),
+            body: self.read_error(),
+        }
+    }
+
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
@@ -118,6 +163,10 @@ impl Answer {
         if bytes.len() > bound {
             return Err(Kind::Failed
                 .because(format!("the answer has more than {bound} bytes, its bound"))
+                .hint(format!(
+                    "put less into the manifest where it is one; {}",
+                    location::hint(&location::host(&self.url)?)
+                ))
                 .into());
         }
         Ok(bytes)
@@ -184,6 +233,7 @@ impl Client {
             Arc::new(HostState {
                 host: host.clone(),
                 authentication: Authentication::default(),
+                has_head: AtomicBool::new(false),
                 gate: Gate::new(REQUESTS_PER_HOST),
             })
         });
@@ -235,6 +285,7 @@ impl Client {
         }?;
         let (head, body) = response.into_parts();
         Ok(Answer {
+            url: request.url.clone(),
             status: head.status,
             headers: head.headers,
             body,

@@ -8,7 +8,7 @@ use ureq::http::{HeaderMap, StatusCode};
 use ureq::{Proxy, Timeout};
 
 use crate::error::{Fault, Kind};
-use crate::oci::Host;
+use crate::oci::{Host, empty_where_null};
 
 /// What Go's server, which Docker's registry is, and nginx answer to plain HTTP where they
 /// speak TLS.
@@ -92,7 +92,7 @@ pub(super) fn of_transport(error: ureq::Error) -> Failure {
         }
         ureq::Error::Timeout(_) => Failure::again("no answer in time"),
         ureq::Error::ConnectionFailed => Failure::again("the connection failed"),
-        ureq::Error::HostNotFound => Failure::again("the host's name is not known"),
+        ureq::Error::HostNotFound => unknown_host("it has no address"),
         ureq::Error::LargeResponseHeader(size, bound) => final_one(
             Kind::Failed,
             format!("the answer's header has {size} bytes, more than the bound of {bound}"),
@@ -143,6 +143,23 @@ fn without_tunnel(why: &str) -> Failure {
     }
 }
 
+/// What the C libraries of Debian, Alpine and macOS say of a name that does not exist or
+/// has no address. They have other words where nobody could be asked.
+const NO_SUCH_HOST: [&str; 4] = [
+    "Name or service not known",
+    "No address associated with hostname",
+    "Name does not resolve",
+    "nodename nor servname provided",
+];
+
+/// A name with a typing error in it will not be known in a second either.
+fn unknown_host(why: impl Display) -> Failure {
+    Kind::Unavailable
+        .because(format!("the host's name is not known: {why}"))
+        .hint("check how the host is written, and this machine's names: `getent hosts HOST`")
+        .into()
+}
+
 /// Sorts an error of reading or writing a body.
 pub(super) fn of_io(error: &std::io::Error) -> Failure {
     use std::io::ErrorKind;
@@ -157,7 +174,14 @@ pub(super) fn of_io(error: &std::io::Error) -> Failure {
             Failure::again("the connection ended in the middle of the answer")
         }
         ErrorKind::TimedOut | ErrorKind::WouldBlock => Failure::again("no answer in time"),
-        _ => Failure::again(error),
+        _ => {
+            let why = error.to_string();
+            if NO_SUCH_HOST.iter().any(|words| why.contains(words)) {
+                unknown_host(why)
+            } else {
+                Failure::again(why)
+            }
+        }
     }
 }
 
@@ -241,21 +265,29 @@ pub fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     Some(date.duration_since(now).unwrap_or_default())
 }
 
+/// The distribution specification's "Error Codes".
+#[derive(serde::Deserialize)]
+struct Errors {
+    errors: Vec<Error>,
+}
+
+#[derive(serde::Deserialize)]
+struct Error {
+    #[serde(default, deserialize_with = "empty_where_null")]
+    code: String,
+    #[serde(default, deserialize_with = "empty_where_null")]
+    message: String,
+}
+
+/// Whether `body` is what a registry says of an error.
+pub(super) fn are_errors(body: &[u8]) -> bool {
+    serde_json::from_slice::<Errors>(body).is_ok()
+}
+
 /// What the body says, ready to be put behind a status: the distribution
 /// specification's error codes, else its first bytes. Either is bounded: a registry may
 /// answer whatever it likes.
 pub(super) fn said(body: &[u8]) -> String {
-    #[derive(serde::Deserialize)]
-    struct Errors {
-        errors: Vec<Error>,
-    }
-    #[derive(serde::Deserialize)]
-    struct Error {
-        #[serde(default)]
-        code: String,
-        #[serde(default)]
-        message: String,
-    }
     match serde_json::from_slice::<Errors>(body) {
         Ok(document) => {
             let told = document.errors.iter().map(|error| {
@@ -317,6 +349,21 @@ mod tests {
         ] {
             let wait = retry_after(value, now);
             assert_eq!(wait, seconds.map(Duration::from_secs), "{value}");
+        }
+    }
+
+    /// Names are looked up as the machine is configured: no name is unknown everywhere.
+    #[test]
+    fn an_unknown_name_is_final_and_one_that_nobody_could_be_asked_for_is_not() {
+        for (words, is_final) in [
+            ("Name or service not known", true),
+            ("Name does not resolve", true),
+            ("Temporary failure in name resolution", false),
+            ("Try again", false),
+        ] {
+            let error = format!("failed to lookup address information: {words}");
+            let failure = of_io(&std::io::Error::other(error));
+            assert_eq!(matches!(failure, Failure::Final(_)), is_final, "{words}");
         }
     }
 

@@ -34,6 +34,14 @@ pub(super) fn host(url: &str) -> Result<Host> {
     host.ok_or_else(|| anyhow::anyhow!("{url:?} names no host"))
 }
 
+/// What to type to see what answers on `host`.
+pub(super) fn hint(host: &Host) -> String {
+    format!(
+        "`curl -i {}/v2/` shows what answers: a registry says 200 or 401",
+        host.base_url()
+    )
+}
+
 /// Whether two URLs have the same scheme, host and port.
 pub(super) fn is_same_origin(one: &str, other: &str) -> bool {
     match (origin(one), origin(other)) {

@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use anyhow::{Context as _, Result};
 use ureq::http::Method;
 
+use super::HttpRepository;
 use super::client::{Answer, Request};
 use super::failure::{self, Failure};
 use super::link::next_link;
-use super::{HttpRepository, location, parse_manifest};
+use super::refusal::Refusal;
 use crate::error::{Fault, Kind};
 use crate::oci::{Descriptor, Digest, MAX_MANIFEST_BYTES, MediaType, References, Target};
 use crate::registry::{Repository as _, referrers};
@@ -45,7 +46,8 @@ impl HttpRepository {
         let page = self.session.persist(&what, || {
             let answer = self.ask_for_page(&first)?;
             match answer.status.as_u16() {
-                200 | 401 | 403 => self.read_page(&first, answer),
+                200 => self.read_page(&first, answer),
+                401 | 403 => Err(self.hidden(&answer.into_refusal()).into()),
                 _ => {
                     drop(answer);
                     self.tagged_referrers(subject)
@@ -69,14 +71,14 @@ impl HttpRepository {
         request
             .headers
             .push(("accept", MediaType::OciIndex.name().into()));
-        self.session.exchange_at_named(&request)
+        self.session.exchange(&request)
     }
 
     /// An answer that is anything but a whole index would let signatures get
     /// lost without a word.
     fn read_page(&self, url: &str, mut answer: Answer) -> Result<Page, Failure> {
         if answer.status.as_u16() != 200 {
-            return Err(self.session.unexpected(answer.status, &answer.read_error()));
+            return Err(self.session.unexpected(&answer.into_refusal()));
         }
         if let Some(filters) = answer.header("oci-filters-applied") {
             let fault = format!("{url} left out what no {filters:?} was asked for");
@@ -84,12 +86,12 @@ impl HttpRepository {
         }
         let links = answer.headers.get_all("link").iter();
         let next = next_link(links.filter_map(|value| value.to_str().ok()))
-            .map(|reference| location::resolve(url, reference))
+            .map(|reference| answer.resolve(reference))
             .transpose()?;
         let body = answer.read(MAX_MANIFEST_BYTES)?;
         self.session.count_bytes(body.len());
         let (bytes, excerpt) = (body.len(), failure::excerpt(&body));
-        let index = parse_manifest(body, Some(MediaType::OciIndex.name()));
+        let index = self.parse_manifest(body, Some(MediaType::OciIndex.name()));
         let index = index.map_err(|failure| answer.blame_encoding(failure))?;
         match index.references() {
             References::Index { manifests } => Ok(Page {
@@ -101,6 +103,19 @@ impl HttpRepository {
                 .because(format!("the answer is no list of referrers: {excerpt}"))
                 .into()),
         }
+    }
+
+    /// Whoever was shown the image should see what refers to it: something else than the
+    /// account's rights to the repository is in the way.
+    fn hidden(&self, refusal: &Refusal) -> Fault {
+        let account = self.session.account();
+        Kind::Denied
+            .because(format!(
+                "the referrers API, which lists signatures and attestations, answers {}{} ({account}), although the image itself is shown",
+                refusal.status,
+                refusal.said()
+            ))
+            .hint("let the account list referrers, and let proxies pass /v2/…/referrers/ on; a registry without that API answers 404")
     }
 
     fn tagged_referrers(&self, subject: &Digest) -> Result<Page, Failure> {

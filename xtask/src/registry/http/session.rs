@@ -8,12 +8,12 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::Result;
-use ureq::http::StatusCode;
+use ureq::http::header::LOCATION;
 
 use super::client::{Answer, Client, HostState, Payload, Request};
-use super::credentials::how_to_sign_in;
 use super::failure::{self, Failure};
 use super::location;
+use super::refusal::Refusal;
 use crate::console;
 use crate::error::Kind;
 use crate::registry::Traffic;
@@ -125,17 +125,15 @@ impl Session {
         Ok(())
     }
 
-    /// Sends `request` with whatever authorisation the host wants. A passing
-    /// status is a failure; every other one is the caller's to judge.
+    /// Sends `request`, with whatever authorisation the session's host wants, and follows
+    /// where the answer leads. A passing status is a failure; every other one is the
+    /// caller's to judge.
     pub(super) fn exchange(&self, request: &Request<'_>) -> Result<Answer, Failure> {
-        let mut answer = self.authorized(request)?;
+        let answer = self.send_where_named(request)?;
         if let Payload::Bytes(bytes) = request.body {
             self.count_bytes(bytes.len());
         }
-        if answer.status.is_redirection() && matches!(request.body, Payload::Empty) {
-            answer = self.follow(request, answer)?;
-        }
-        self.judge(answer)
+        self.judge(self.follow(request, answer)?)
     }
 
     /// Turns a passing status into a failure.
@@ -203,55 +201,32 @@ impl Session {
         self.auth_requests.fetch_add(requests, Ordering::Relaxed);
     }
 
-    /// Follows redirects. The authorisation goes along to the same host only
-    /// (storage behind a registry takes none, and nobody else may see it).
+    /// Follows redirects, also of what is sent, where they keep the method.
     fn follow(&self, request: &Request<'_>, mut answer: Answer) -> Result<Answer, Failure> {
-        let mut url = request.url.clone();
+        let mut next = request.clone();
         for _ in 0..REDIRECTS {
-            if !answer.status.is_redirection() || answer.header("location").is_none() {
+            if !leads_on(request, &answer) {
                 return Ok(answer);
             }
-            url = self.location(&url, &answer)?;
-            let mut next = Request::new(request.method.clone(), url.clone());
-            next.headers.clone_from(&request.headers);
-            next.answered_by_blob = request.answered_by_blob;
+            next.url = answer.location()?;
             drop(answer);
-            answer = if self.is_own(&url) {
-                self.authorized(&next)?
-            } else {
-                self.send_elsewhere(&next)?
-            };
+            answer = self.send_where_named(&next)?;
         }
-        if answer.status.is_redirection() {
+        if leads_on(request, &answer) {
             let fault = format!("{} redirects more than {REDIRECTS} times", request.url);
             return Err(Kind::Failed.because(fault).into());
         }
         Ok(answer)
     }
 
-    /// The absolute URL that an answer's `Location` names. Leaving HTTPS is refused.
-    pub(super) fn location(&self, base: &str, answer: &Answer) -> Result<String, Failure> {
-        match answer.header("location") {
-            Some(reference) if !reference.is_empty() => Ok(location::resolve(base, reference)?),
-            _ => {
-                let fault = format!("{base} answered {} without a location", answer.status);
-                Err(Kind::Failed.because(fault).into())
-            }
+    /// Sends a request to the URL that the registry named. The authorisation goes along to
+    /// the same host only (storage behind a registry takes none, and nobody else may see it).
+    fn send_where_named(&self, request: &Request<'_>) -> Result<Answer, Failure> {
+        if location::is_same_origin(&self.state.host.base_url(), &request.url) {
+            self.authorized(request)
+        } else {
+            self.send_elsewhere(request)
         }
-    }
-
-    /// Whether `url` is on the session's own host.
-    fn is_own(&self, url: &str) -> bool {
-        location::is_same_origin(&self.state.host.base_url(), url)
-    }
-
-    /// Sends a request to a URL that the host itself named: with authorisation
-    /// where it is on that host, without it elsewhere.
-    pub(super) fn exchange_at_named(&self, request: &Request<'_>) -> Result<Answer, Failure> {
-        if self.is_own(&request.url) {
-            return self.exchange(request);
-        }
-        self.judge(self.send_elsewhere(request)?)
     }
 
     /// Sends a request to another host, without authorisation. Where that refuses it, the
@@ -274,31 +249,25 @@ impl Session {
             .into())
     }
 
-    /// The failure that a status stands for where the caller has no use for it.
-    pub(super) fn unexpected(&self, status: StatusCode, body: &[u8]) -> Failure {
-        let said = failure::said(body);
-        let account = self.client.account(&self.state, &self.scope);
-        let host = &self.state.host;
-        match status.as_u16() {
-            401 | 403 => Kind::Denied
-                .because(format!("{status}{said} ({account}): it does not exist, or the account may not see or change it"))
-                .hint(format!("check the repository's name and the account's rights; {}", how_to_sign_in(host)))
-                .into(),
-            404 => Kind::NotFound
-                .because(format!("{status}{said} ({account}): it does not exist, or the account may not see it"))
-                .hint("check the repository's name; some registries want it created first")
-                .into(),
-            _ => {
-                let fault = Kind::Failed.because(format!("the registry answered {status}{said}"));
-                if failure::wants_tls(body) {
-                    fault.hint(format!("plain HTTP is spoken to this machine: serve {host} without TLS, or name it by another host name than localhost or an address of the loopback"))
-                } else {
-                    fault
-                }
-                .into()
-            }
-        }
+    /// The failure that a refusal is where the caller has no use for it.
+    pub(super) fn unexpected(&self, refusal: &Refusal) -> Failure {
+        refusal.fault(&self.state.host, &self.account()).into()
     }
+
+    /// The account that is used, as messages name it.
+    pub(super) fn account(&self) -> String {
+        self.client.account(&self.state, &self.scope)
+    }
+}
+
+/// Whether `answer` leads to where `request` is to be sent next. What is sent goes along
+/// only where the method stays the same (RFC 9110, section 15.4).
+fn leads_on(request: &Request<'_>, answer: &Answer) -> bool {
+    let keeps_method = match request.body {
+        Payload::Empty => answer.status.is_redirection(),
+        Payload::Bytes(_) | Payload::Blob(..) => matches!(answer.status.as_u16(), 307 | 308),
+    };
+    keeps_method && answer.headers.contains_key(LOCATION)
 }
 
 /// Between half of `wait` and all of it, so that clients that failed together

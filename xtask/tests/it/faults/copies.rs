@@ -7,9 +7,9 @@ use tempfile::TempDir;
 use xtask::oci::{Digest, Manifest};
 use xtask::registry::{Layout, Repository as _};
 
-use super::STOCK;
+use super::{STOCK, races, sandbox};
 use crate::support::image::{Image, layout, write_index};
-use crate::support::scripted::{Fault, Matching, Scripted, State, When};
+use crate::support::scripted::{Answer, Fault, Matching, Scripted, State, When};
 use crate::support::{Ran, Sandbox};
 
 const TAG: &str = "1.0.RELEASE";
@@ -123,6 +123,41 @@ fn referrers_go_along_whatever_both_registries_know_of_them() {
 }
 
 #[test]
+fn a_referrer_of_the_old_kind_goes_along() {
+    let mut stock = Stock::new();
+    let image = stock.image("image");
+    let media_type = "application/vnd.oci.artifact.manifest.v1+json";
+    let signature = stock.layout.store("application/jose+json", b"signature");
+    let artifact = json!({ "mediaType": media_type, "artifactType": "application/vnd.cncf.notary.signature", "blobs": [signature.unwrap()], "subject": image.descriptor() });
+    let artifact = Manifest::parse(artifact.to_string().into_bytes(), None).unwrap();
+    stock.take(&artifact);
+    stock.state.has_referrers = true;
+    let (source, target) = (Scripted::start(stock.state), empty(true));
+    let ran = promote(&source, &target, image.digest(), "60");
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert_released(&source, &target, image.digest());
+    target.with(|state| {
+        let kept = &state.repository("released").manifests[&artifact.digest()];
+        assert_eq!(kept, artifact.bytes());
+    });
+}
+
+#[test]
+fn referrers_that_are_hidden_are_told_with_what_hides_them() {
+    for status in [401, 403] {
+        let mut stock = Stock::new();
+        let image = stock.image("image");
+        let (source, target) = (Scripted::start(stock.state), empty(true));
+        let list = Matching::new("GET", format!("/referrers/{}", image.digest()));
+        let answer = Fault::Answer(Answer::status(status));
+        source.script(list, When::From(1), answer);
+        let ran = promote(&source, &target, image.digest(), "60");
+        let status = status.to_string();
+        ran.fails(6, &["the referrers API", &status, "hint: let the account"]);
+    }
+}
+
+#[test]
 fn cosigns_tags_go_along() {
     let mut stock = Stock::new();
     let image = stock.image("image");
@@ -202,6 +237,30 @@ fn a_blob_that_comes_again_too_slowly_is_ended_by_the_time_limit() {
     assert!(took < Duration::from_secs(20), "{took:?}");
 }
 
+#[test]
+fn a_blob_that_is_shorter_than_the_manifest_says_is_told() {
+    for always_whole in [false, true] {
+        let mut stock = Stock::new();
+        let image = stock.image(&"large ".repeat(100_000));
+        stock.state.always_whole = always_whole;
+        let xtask::oci::References::Image { blobs } = image.references() else {
+            panic!("an image");
+        };
+        let shelf = stock.state.repository("app");
+        shelf.blobs.get_mut(&blobs[1].digest).unwrap().pop();
+        let (source, target) = (Scripted::start(stock.state), empty(false));
+        if !always_whole {
+            let past = Fault::Answer(Answer::status(416));
+            source.script(Matching::new("GET", layer(&image)), When::From(2), past);
+        }
+        let ran = promote(&source, &target, image.digest(), "60");
+        let size = blobs[1].size;
+        let words = format!("it ended after {} of {size} bytes", size - 1);
+        ran.fails(7, &[&words, "hint: the blob is not whole"]);
+        assert!(!ran.stderr.contains("time limit"), "{}", ran.stderr);
+    }
+}
+
 /// The layer's path.
 pub(super) fn layer(image: &Manifest) -> String {
     let xtask::oci::References::Image { blobs } = image.references() else {
@@ -255,6 +314,27 @@ fn a_copy_that_was_interrupted_sends_no_blob_twice() {
         .iter()
         .filter(|line| line.starts_with("PUT") && line.contains("digest="));
     assert_eq!(uploads.count(), 2);
+}
+
+#[test]
+fn a_mount_that_fails_again_and_again_costs_a_copy() {
+    let mut state = STOCK.state();
+    state.mounts = true;
+    let registry = Scripted::start(state);
+    let mount = Matching {
+        query: Some("mount="),
+        ..Matching::new("POST", "/v2/released/blobs/uploads/")
+    };
+    let broken = Fault::Answer(Answer::status(500));
+    registry.script(mount, When::From(1), broken);
+    let mut sandbox = sandbox(&registry);
+    sandbox.has_own_production(registry.repository("released"));
+    let ran = races::promote(&sandbox, STOCK.new, &[]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let mounts = registry.asked();
+    let mounts = mounts.iter().filter(|line| line.contains("mount="));
+    // Of the configuration and of the layer.
+    assert_eq!(mounts.count(), 6);
 }
 
 #[test]

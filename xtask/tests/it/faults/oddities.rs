@@ -10,6 +10,7 @@ use xtask::registry::Repository as _;
 
 use super::copies::{Stock, assert_released, empty, promote};
 use super::races::{TAG, promote as promote_in, request};
+use super::rollbacks::tags;
 use super::{STOCK, sandbox};
 use crate::support::Sandbox;
 use crate::support::image::{Image, layout};
@@ -234,6 +235,19 @@ fn a_registry_that_does_not_like_to_be_asked_gets_the_blob() {
 }
 
 #[test]
+fn a_large_blob_is_sent_once_where_a_redirect_leads() {
+    let (source, target, image) = large();
+    let layer = super::copies::layer(&image).replace("/blobs/", "");
+    let place = format!("/v2/released/blobs/uploads/elsewhere?digest={layer}");
+    let redirect = Answer::status(308).header("location", &place);
+    target.script(upload(), When::Only(1), Fault::Early(redirect));
+    let ran = promote(&source, &target, image.digest(), "60");
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert_released(&source, &target, image.digest());
+    assert_eq!(uploads(&target), 2);
+}
+
+#[test]
 fn an_upload_goes_where_the_registry_says() {
     for location in [
         "7",
@@ -256,6 +270,29 @@ fn an_upload_goes_where_the_registry_says() {
         let ran = promote(&source, &target, image.digest(), "60");
         assert_eq!(ran.code, Some(0), "{location}: {}", ran.stderr);
         assert_released(&source, &target, image.digest());
+    }
+}
+
+#[test]
+fn an_upload_that_the_registry_forgets_is_begun_anew_and_not_without_end() {
+    for answer in [
+        Answer::error(404, "BLOB_UPLOAD_UNKNOWN", "blob upload unknown"),
+        Answer::error(400, "BLOB_UPLOAD_INVALID", "blob upload invalid"),
+        Answer::status(416),
+    ] {
+        let status = answer.status.to_string();
+        let (source, target, image) = large();
+        target.script(upload(), When::Only(1), Fault::Answer(answer.clone()));
+        let ran = promote(&source, &target, image.digest(), "60");
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        assert_released(&source, &target, image.digest());
+
+        let (source, target, image) = large();
+        target.script(upload(), When::From(1), Fault::Answer(answer));
+        let ran = promote(&source, &target, image.digest(), "60");
+        assert_ne!(ran.code, Some(0));
+        assert!(ran.stderr.contains(&status), "{}", ran.stderr);
+        assert_eq!(uploads(&target), 3);
     }
 }
 
@@ -468,6 +505,115 @@ fn a_lock_that_others_made_suffices_to_be_read() {
         released.resolve(&TAG.parse().unwrap()).unwrap(),
         Some(digest)
     );
+}
+
+#[test]
+fn a_tag_that_only_get_shows_is_there() {
+    for status in [404, 405, 406, 501] {
+        let mut state = STOCK.state();
+        state.point("app", TAG, STOCK.old);
+        let registry = Scripted::start(state);
+        // As what stands in front of the registry says it.
+        let answer = Fault::Answer(Answer::status(status));
+        registry.script(Matching::new("HEAD", ""), When::From(1), answer);
+        let sandbox = sandbox(&registry);
+        promote_in(&sandbox, STOCK.new, &["--expect", "absent"]).fails(8, &["expected absent"]);
+        let ran = promote_in(&sandbox, STOCK.new, &[]);
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        assert_eq!(tags(&registry), [Some(STOCK.new), Some(STOCK.old)]);
+    }
+}
+
+#[test]
+fn a_missing_tag_is_asked_for_again_only_where_head_may_not_be_known() {
+    let absent = || Fault::Answer(Answer::status(404));
+    // The registry marks its answer, says nothing about itself, or has found another tag.
+    for (is_marked, more, gets) in [(true, true, 0), (false, true, 1), (false, false, 0)] {
+        let registry = Scripted::start(STOCK.state());
+        registry.with(|state| {
+            state.account = None;
+            state.point("app", "1.0.SNAPSHOT", STOCK.new);
+        });
+        if !is_marked {
+            registry.script(request("HEAD", TAG), When::Only(1), absent());
+        }
+        let digest = STOCK.new.to_string();
+        let named: &[&str] = if more { &["--digest", &digest] } else { &[] };
+        let ran = sandbox(&registry).run(["promote", "backend"].iter().chain(named));
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        let asked = registry.asked();
+        let found = asked
+            .iter()
+            .filter(|line| line.starts_with("GET") && line.ends_with(TAG));
+        assert_eq!(found.count(), gets, "{asked:?}");
+    }
+}
+
+#[test]
+fn a_refusal_says_what_to_do() {
+    let error = |status, message| Answer::error(status, "DENIED", message);
+    let cases = [
+        (error(400, "bad"), 1, "curl -i"),
+        (error(402, "unpaid"), 7, "ask whoever keeps the registry"),
+        (error(405, "unsupported"), 1, "read-only, or a cache"),
+        (error(409, "conflict"), 1, "may lock the tag"),
+        (error(412, "precondition"), 1, "may lock the tag"),
+        (error(413, "too large"), 1, "client_max_body_size"),
+        (error(422, "unprocessable"), 1, "curl -i"),
+        (error(423, ""), 1, "may lock the tag"),
+        (error(451, "legal"), 1, "curl -i"),
+        (error(507, "full"), 7, "delete images"),
+        (
+            error(
+                403,
+                "adding 1 MiB of storage resource will exceed the configured upper limit of 1 GiB",
+            ),
+            7,
+            "delete images",
+        ),
+        (error(412, "project quota exceeded"), 7, "delete images"),
+    ];
+    for (answer, code, hint) in cases {
+        let registry = Scripted::start(STOCK.state());
+        let status = answer.status.to_string();
+        registry.script(request("PUT", TAG), When::From(1), Fault::Answer(answer));
+        let ran = promote_in(&sandbox(&registry), STOCK.new, &[]);
+        ran.fails(code, &[&status, "hint: ", hint]);
+    }
+}
+
+#[test]
+fn what_is_no_registry_or_no_manifest_is_told_with_what_to_look_at() {
+    let get = || request("GET", STOCK.new);
+    let page = Answer::status(404).body("text/html", "<h1>Not Found</h1>");
+    let large = Answer::status(200).body("application/json", vec![b' '; 5 << 20]);
+    let schema_1 = Answer::status(200).body("application/json", r#"{"schemaVersion":1}"#);
+    for (answer, code, words) in [
+        (page, 5, "no registry answers there"),
+        (large, 1, "more than 4194304 bytes"),
+        (schema_1, 7, "the answer is no manifest"),
+    ] {
+        let registry = Scripted::start(STOCK.state());
+        registry.script(get(), When::From(1), Fault::Answer(answer));
+        let hint = format!("`curl -i http://{}/v2/`", registry.host());
+        promote_in(&sandbox(&registry), STOCK.new, &[]).fails(code, &[words, "hint: ", &hint]);
+    }
+}
+
+#[test]
+fn a_platform_that_is_missing_is_told_with_what_to_do() {
+    let mut stock = Stock::new();
+    let image = stock.image("image");
+    let index = index_of(&[&image]);
+    stock.take(&index);
+    stock
+        .state
+        .repository("app")
+        .manifests
+        .remove(&image.digest());
+    let (source, target) = (Scripted::start(stock.state), empty(false));
+    let ran = promote(&source, &target, index.digest(), "60");
+    ran.fails(5, &["is missing, although", "hint: push the image again"]);
 }
 
 #[test]

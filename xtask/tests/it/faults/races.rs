@@ -131,12 +131,81 @@ fn a_tag_that_moves_while_a_promotion_waits_is_not_overwritten() {
     assert_eq!(puts.count(), 1);
 }
 
-/// What Amazon ECR answers where the tag is there and the repository immutable.
-fn immutable() -> [Answer; 2] {
+/// What a registry answers to `HEAD` that reads from a cache.
+pub(super) fn still(digest: xtask::oci::Digest) -> Fault {
+    let digest = digest.to_string();
+    Fault::Answer(Answer::status(200).header("docker-content-digest", &digest))
+}
+
+#[test]
+fn a_registry_that_shows_a_tag_late_is_looked_at_again() {
+    // The challenge and the looks before come first.
+    let registry = Scripted::start(STOCK.state());
+    let nothing = Fault::Answer(Answer::error(404, "MANIFEST_UNKNOWN", "not yet"));
+    for late in [3, 4] {
+        registry.script(request("HEAD", TAG), When::Only(late), nothing.clone());
+    }
+    let ran = promote(&sandbox(&registry), STOCK.new, &[]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+
+    let mut state = STOCK.state();
+    state.point("app", TAG, STOCK.old);
+    let registry = Scripted::start(state);
+    for late in [4, 5] {
+        registry.script(request("HEAD", TAG), When::Only(late), still(STOCK.old));
+    }
+    let ran = promote(&sandbox(&registry), STOCK.new, &[]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+}
+
+#[test]
+fn a_registry_that_never_shows_what_it_took_blames_nobody_else() {
+    let mut state = STOCK.state();
+    state.point("app", TAG, STOCK.old);
+    let registry = Scripted::start(state);
+    registry.script(request("HEAD", TAG), When::From(4), still(STOCK.old));
+    let sandbox = sandbox(&registry);
+    let ran = promote(&sandbox, STOCK.new, &[]);
+    let (old, new) = (STOCK.old.to_string(), STOCK.new.to_string());
+    ran.fails(
+        7,
+        &["still shows", &old, &new, "hint: type the command again"],
+    );
+    assert_eq!(production(&registry), Some(STOCK.new));
+    registry.heal();
+    let ran = promote(&sandbox, STOCK.new, &[]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+}
+
+/// What Amazon's, Harbor's, Sonatype's, JFrog's and Azure's registries answer where the
+/// tag is there and may not be moved, and what others do.
+fn immutable() -> [Answer; 8] {
     let message = "The image tag '1.0.RELEASE' already exists in the 'app' repository and cannot be overwritten because the repository is immutable.";
     [
         Answer::error(400, "TAG_INVALID", message),
         Answer::error(400, "ImageTagAlreadyExistsException", "tag invalid"),
+        Answer::error(
+            412,
+            "PRECONDITION",
+            "'app:1.0.RELEASE' configured as immutable.",
+        ),
+        Answer::error(
+            400,
+            "UNKNOWN",
+            "Repository does not allow updating assets: app",
+        ),
+        Answer::error(
+            403,
+            "",
+            "Not enough permissions to delete/overwrite artifact 'app/1.0.RELEASE' (user: 'bob' needs DELETE permission).",
+        ),
+        Answer::error(
+            405,
+            "UNSUPPORTED",
+            "The operation is disallowed on this registry, repository or image.",
+        ),
+        Answer::error(409, "CONFLICT", "tag already exists"),
+        Answer::status(423),
     ]
 }
 
@@ -170,7 +239,7 @@ fn a_repository_whose_previous_tag_does_not_move_keeps_its_production_tag() {
     state.point("app", TAG, STOCK.old);
     state.point("app", "1.0.RELEASE-previous", STOCK.foreign);
     let registry = Scripted::start(state);
-    let [answer, _] = immutable();
+    let [answer, ..] = immutable();
     registry.script(
         request("PUT", "1.0.RELEASE-previous"),
         When::From(1),

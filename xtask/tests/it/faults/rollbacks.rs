@@ -7,7 +7,7 @@ use std::time::Duration;
 use xtask::oci::Digest;
 use xtask::registry::Repository as _;
 
-use super::races::{TAG, promote, request};
+use super::races::{TAG, promote, request, still};
 use super::{STOCK, sandbox};
 use crate::support::image::{Image, layout};
 use crate::support::scripted::{Answer, Fault, Matching, Scripted, State, When};
@@ -82,6 +82,30 @@ fn what_a_promotion_kept_in_the_midst_of_a_rollback_stays_kept() {
     let ran = roll_back(&sandbox(&registry));
     ran.fails(8, &[&STOCK.foreign.to_string(), &STOCK.old.to_string()]);
     assert_eq!(tags(&registry), [Some(STOCK.foreign), Some(STOCK.old)]);
+}
+
+#[test]
+fn what_a_rollback_displaces_is_kept_however_late_the_registry_shows_it() {
+    // The looks after both PUTs, one of them, or all that follow.
+    for (late, code) in [
+        (vec![When::Only(4)], 0),
+        (vec![When::Only(5)], 0),
+        (vec![When::Only(4), When::Only(5)], 0),
+        (vec![When::From(4)], 7),
+    ] {
+        let registry = released();
+        for when in late {
+            registry.script(request("HEAD", TAG), when, still(STOCK.new));
+        }
+        let sandbox = sandbox(&registry);
+        let ran = roll_back(&sandbox);
+        assert_eq!(ran.code, Some(code), "{}", ran.stderr);
+        assert_eq!(tags(&registry), [Some(STOCK.old), Some(STOCK.new)]);
+        registry.heal();
+        let again = promote(&sandbox, STOCK.old, &[]);
+        assert_eq!(again.code, Some(0), "{}", again.stderr);
+        assert_eq!(tags(&registry), [Some(STOCK.old), Some(STOCK.new)]);
+    }
 }
 
 #[test]

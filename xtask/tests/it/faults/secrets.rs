@@ -54,6 +54,51 @@ fn a_redirect_to_another_host_takes_no_authorization_along() {
 }
 
 #[test]
+fn what_is_sent_goes_where_a_redirect_leads() {
+    let registry = Scripted::start(STOCK.state());
+    let storage = Scripted::start(STOCK.state());
+    let scripted = |method, path: &str, location: &str| {
+        let matching = Matching {
+            query: Some(""),
+            ..Matching::new(method, path)
+        };
+        registry.script(matching, When::From(1), redirect(location));
+    };
+    // On the same host with the authorisation, to another one and back without it.
+    let manifest = "/v2/released/manifests/1.0.RELEASE";
+    scripted("PUT", manifest, &format!("{manifest}?again=1"));
+    let place = "/v2/released/blobs/uploads/";
+    scripted("POST", place, &format!("http://{}{place}", storage.host()));
+    let upload = format!("http://{}{place}7", registry.host());
+    let begun = Answer::status(202).header("location", &upload);
+    let post = Matching::new("POST", place);
+    storage.script(post, When::From(1), Fault::Answer(begun));
+    let mut sandbox = sandbox(&registry);
+    sandbox.has_own_production(registry.repository("released"));
+    let ran = promote(&sandbox);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    registry.with(|state| {
+        assert_eq!(state.tag("released", "1.0.RELEASE"), Some(STOCK.new));
+        assert_eq!(state.violations, [""; 0]);
+    });
+    assert!(storage.asked().iter().all(|line| line.starts_with("POST")));
+    assert!(!storage.asked().is_empty());
+    assert_eq!(storage.with(|state| state.authorizations.clone()), [""; 0]);
+}
+
+#[test]
+fn a_redirect_that_would_change_the_method_is_told() {
+    for status in [301, 302, 303] {
+        let registry = Scripted::start(STOCK.state());
+        let moved = Answer::status(status).header("location", "https://elsewhere.example/");
+        let put = Matching::new("PUT", "");
+        registry.script(put, When::From(1), Fault::Answer(moved));
+        let words = ["which leads to https://elsewhere.example/", "hint: name"];
+        promote(&sandbox(&registry)).fails(1, &words);
+    }
+}
+
+#[test]
 fn a_storage_that_refuses_is_named_and_not_the_account() {
     let (registry, storage) = (
         Scripted::start(STOCK.state()),

@@ -358,6 +358,10 @@ impl Cell {
         } = self;
         let in_the_end = |kind| always.then_some(kind);
         match row {
+            RetryPastLimit(_) | QuotaHeader | QuotaBody | Drip | Silence => Some(Kind::Unavailable),
+            EndlessHeader => Some(Kind::Failed),
+            // Whatever else goes wrong with a mount costs a copy.
+            _ if step == Step::Mount => None,
             // Debian's registry has no referrers API: it answers 404 before it looks at
             // a token, and nobody needs more of that answer than its header.
             CutBody | ShortLength | Unauthorized
@@ -368,23 +372,26 @@ impl Cell {
             CutHeader | AnswerLost | FailedAfterEffect if step.is_put() => None,
             Closed | Reset | CutHeader | CutBody | ShortLength | RetrySeconds(_) | RetryDate(_)
             | AnswerLost | FailedAfterEffect => in_the_end(Kind::Unavailable),
-            Passing(501) if step == Step::Mount => None,
             Passing(501) if step.is_head() && step != Step::HeadBlob => None,
             Passing(501) => Some(Kind::Failed),
             Passing(_) => in_the_end(Kind::Unavailable),
-            RetryPastLimit(_) | QuotaHeader | QuotaBody | Drip | Silence => Some(Kind::Unavailable),
-            EndlessHeader | OtherBytes => Some(Kind::Failed),
+            OtherBytes => Some(Kind::Failed),
             OtherDigest if step.is_head() => Some(Kind::Raced),
             OtherDigest => Some(Kind::Failed),
-            Unauthorized | Forbidden | NotFound if step == Step::Mount => None,
             Unauthorized if step == Step::Token => Some(Kind::Denied),
             Unauthorized => in_the_end(Kind::Denied),
             // Whoever sent no account asks for the challenge, and tries with one.
             Forbidden if step == Step::Challenge => in_the_end(Kind::Denied),
             Forbidden => Some(Kind::Denied),
             NotFound => match step {
+                // There was nothing before either: the registry may only be late.
+                Step::LookAfter if self.scenario.before().is_none() => {
+                    in_the_end(Kind::Unavailable)
+                }
                 Step::LookAgain | Step::LookAfter => Some(Kind::Raced),
                 Step::HeadBlob => None,
+                // The upload may only have got lost.
+                Step::PutBlob => in_the_end(Kind::NotFound),
                 _ => Some(Kind::NotFound),
             },
             SomebodyMoves => Some(Kind::Raced),
@@ -419,6 +426,9 @@ impl Cell {
             (Kind::Denied, _) => vec![reference, "tester".into()],
             (Kind::NotFound, _) => vec![reference],
             (Kind::Unavailable, Row::Empty) => Vec::new(),
+            (Kind::Unavailable, Row::ShortLength) if self.step == Step::GetBlob => {
+                vec!["it ended after".into()]
+            }
             (Kind::Unavailable, _) => vec!["within the time limit of".into()],
             _ => vec![reference],
         }

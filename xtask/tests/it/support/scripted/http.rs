@@ -117,7 +117,7 @@ impl Request {
 /// An answer.
 #[derive(Debug, Clone)]
 pub(crate) struct Answer {
-    pub(super) status: u16,
+    pub(crate) status: u16,
     headers: Headers,
     pub(super) body: Vec<u8>,
 }
@@ -146,7 +146,9 @@ impl Answer {
     /// An error as the distribution specification writes it.
     pub(crate) fn error(status: u16, code: &str, message: &str) -> Self {
         let body = serde_json::json!({ "errors": [{ "code": code, "message": message }] });
-        Self::status(status).body("application/json", body.to_string())
+        Self::status(status)
+            .body("application/json", body.to_string())
+            .header("docker-distribution-api-version", "registry/2.0")
     }
 
     fn parse(bytes: &[u8]) -> Self {
