@@ -1,5 +1,5 @@
 //! What every service does in the same way: reading its configuration, writing its logs, guarding its requests,
-//! serving and stopping.
+//! serving and stopping, and whom it believes where it calls another one.
 //!
 //! A service keeps only what is its own; compare `backend/src/main.rs`.
 
@@ -9,6 +9,7 @@ mod logs;
 mod observe;
 mod run;
 mod server;
+mod tls;
 mod version;
 
 pub use environment::{Environment, Misconfigured};
@@ -17,4 +18,5 @@ pub use logs::causes;
 pub use observe::{RequestId, observe};
 pub use run::main;
 pub use server::{Listen, serve};
+pub use tls::tls;
 pub use version::Version;
