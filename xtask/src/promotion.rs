@@ -1,7 +1,7 @@
 //! Promotion: pointing the production tag at the digest that was tested. Rollback:
 //! pointing it back.
 //!
-//! [`look`] asks the registry what is, [`plan()`] decides what is to be done, and
+//! [`look()`] asks the registry what is, [`plan()`] decides what is to be done, and
 //! [`Plan::apply`] does it; for a rollback [`look_back`], [`plan_rollback`] and
 //! [`RollbackPlan::apply`]. The plans of all services are made before the first
 //! change of any.
