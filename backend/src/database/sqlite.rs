@@ -8,11 +8,15 @@ use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, ToSql, ffi, params_from_iter};
 use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::time::{Instant, sleep};
 
 use super::{Argument, Error, Row};
 
 /// How long to wait where another process writes to the file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long to wait before the next try; another process usually writes for less.
+const BUSY_PAUSE: Duration = Duration::from_millis(5);
 
 #[derive(Clone)]
 pub(super) struct Database(Arc<Mutex<Connection>>);
@@ -33,7 +37,8 @@ impl Database {
     }
 
     fn new(connection: Connection) -> Result<Self, Error> {
-        connection.busy_timeout(BUSY_TIMEOUT)?;
+        // SQLite's own waiting would stop the thread, and with it requests that need no database.
+        connection.busy_timeout(Duration::ZERO)?;
         connection.pragma_update(None, "foreign_keys", true)?;
         connection.set_prepared_statement_cache_capacity(64);
         // A cached statement would otherwise be planned again with every new argument, which takes longer than it runs.
@@ -46,15 +51,29 @@ impl Database {
     }
 
     pub(super) async fn write(&self) -> Result<Session, Error> {
-        let session = self.read().await;
-        session.0.execute_batch("BEGIN IMMEDIATE")?;
-        Ok(session)
+        let deadline = Instant::now() + BUSY_TIMEOUT;
+        loop {
+            // Whoever only reads gets the connection during the pause.
+            if let Some(session) = self.read().await.begin(Instant::now() < deadline)? {
+                return Ok(session);
+            }
+            sleep(BUSY_PAUSE).await;
+        }
     }
 }
 
 pub(crate) struct Session(OwnedMutexGuard<Connection>);
 
 impl Session {
+    /// Nothing where another process writes and there is time to wait for it.
+    fn begin(self, may_wait: bool) -> Result<Option<Self>, Error> {
+        match self.0.execute_batch("BEGIN IMMEDIATE") {
+            Ok(()) => Ok(Some(self)),
+            Err(error) if may_wait && is_busy(&error) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     pub(super) fn execute(&mut self, sql: &str, arguments: &[Argument<'_>]) -> Result<u64, Error> {
         let changed = self
             .0
@@ -108,8 +127,12 @@ impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error() {
             Some(cause) if cause.extended_code == ffi::SQLITE_CONSTRAINT_UNIQUE => Self::Duplicate,
-            Some(cause) if cause.code == ErrorCode::DatabaseBusy => Self::Unavailable(error.into()),
+            _ if is_busy(&error) => Self::Unavailable(error.into()),
             _ => Self::Failed(error.into()),
         }
     }
+}
+
+fn is_busy(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
 }
