@@ -13,11 +13,10 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::{ClientConfig, RootCertStore};
 use serde::de::DeserializeOwned;
-use service_kit::RequestId;
+use service_kit::{BaseUrl, RequestId};
 use tokio::time::{Instant, timeout_at};
 
 use crate::caller::Caller;
-use crate::config::BaseUrl;
 use crate::failure::Failure;
 
 /// How long connecting may take.

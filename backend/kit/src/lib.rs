@@ -3,6 +3,7 @@
 //!
 //! A service keeps only what is its own; compare `backend/src/main.rs`.
 
+mod base_url;
 mod environment;
 mod guard;
 mod logs;
@@ -10,6 +11,7 @@ mod observe;
 mod server;
 mod version;
 
+pub use base_url::{BaseUrl, NotABaseUrl};
 pub use environment::{Environment, Misconfigured};
 pub use guard::guard;
 pub use logs::{causes, init as init_logs};
