@@ -15,6 +15,13 @@ const CONNECTIONS: u32 = 10;
 /// How long a request waits for a connection; less than callers wait for an answer.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// How long a statement waits for somebody else's lock; less than a request waits for a connection, so that those who
+/// wait for a lock cannot keep all connections from those who do not.
+const LOCK_TIMEOUT: &str = "1s";
+
+/// How long a statement may run; less than a request may take, so that one that was given up does not go on.
+const STATEMENT_TIMEOUT: &str = "10s";
+
 /// Any number will do, as long as nothing else in the database uses it.
 const MIGRATION_LOCK: i64 = 7_465_926_113;
 
@@ -27,7 +34,11 @@ impl Database {
         let pool = PgPoolOptions::new()
             .max_connections(CONNECTIONS)
             .acquire_timeout(ACQUIRE_TIMEOUT);
-        Self(pool.connect_lazy_with(options.clone()))
+        let options = options.clone().options([
+            ("lock_timeout", LOCK_TIMEOUT),
+            ("statement_timeout", STATEMENT_TIMEOUT),
+        ]);
+        Self(pool.connect_lazy_with(options))
     }
 
     pub(super) async fn read(&self) -> Result<Session, Error> {
@@ -40,6 +51,10 @@ impl Database {
 
     pub(super) async fn migrate(&self) -> Result<Session, Error> {
         let mut session = self.write().await?;
+        // Another instance may be at a long migration, and this one as well.
+        session
+            .script("SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0")
+            .await?;
         session
             .execute("SELECT pg_advisory_xact_lock($1)", &[MIGRATION_LOCK.into()])
             .await?;
@@ -127,9 +142,10 @@ impl From<sqlx::Error> for Error {
     }
 }
 
-/// Classes of SQLSTATE: connection lost, out of resources, shutting down or starting.
+/// Classes of SQLSTATE: connection lost, out of resources, stopped by an operator or a time-out; and two codes: a lock
+/// that somebody else keeps, and a server that only reads since another one took its place.
 fn is_outage(code: &str) -> bool {
-    ["08", "53", "57P"]
+    ["08", "53", "57", "55P03", "25006"]
         .iter()
         .any(|class| code.starts_with(class))
 }
