@@ -35,7 +35,7 @@ impl Database {
     /// A session that only reads.
     pub(crate) async fn read(&self) -> Result<Session, Error> {
         Ok(match &self.0 {
-            Kind::Sqlite(database) => Session::Sqlite(database.read().await),
+            Kind::Sqlite(database) => Session::Sqlite(database.read().await?),
             Kind::Postgres(database) => Session::Postgres(database.read().await?),
         })
     }

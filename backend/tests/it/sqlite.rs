@@ -67,6 +67,30 @@ mod in_a_file {
         let (deletion, ()) = tokio::join!(deletion, others);
         assert_eq!(deletion.status, StatusCode::OK);
     }
+
+    #[tokio::test]
+    async fn where_the_file_is_gone_nothing_is_accepted_any_more() {
+        let folder = TempDir::new().unwrap();
+        let service = Service::with_sample(&url(folder.path())).await;
+        let file = folder.path().join("users.db");
+        for replaced in [false, true] {
+            if replaced {
+                std::fs::write(&file, "another file").unwrap();
+            } else {
+                std::fs::rename(&file, folder.path().join("old.db")).unwrap();
+            }
+            for line in ["DELETE /users/1", "GET /users", "GET /backend/health/ready"] {
+                let answer = service.send(line, None).await;
+                assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{line}");
+            }
+            let live = service.get("/backend/health/live").await;
+            assert_eq!(live.status, StatusCode::OK);
+        }
+
+        std::fs::rename(folder.path().join("old.db"), &file).unwrap();
+        let deletion = service.send("DELETE /users/1", None).await;
+        assert_eq!(deletion.status, StatusCode::OK);
+    }
 }
 
 use axum::http::StatusCode;
