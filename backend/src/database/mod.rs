@@ -26,7 +26,9 @@ impl Database {
         let database = Self(match url {
             DatabaseUrl::SqliteInMemory => Kind::Sqlite(sqlite::Database::in_memory()?),
             DatabaseUrl::SqliteFile(uri) => Kind::Sqlite(sqlite::Database::file(uri)?),
-            DatabaseUrl::Postgres(options) => Kind::Postgres(postgres::Database::new(options)),
+            DatabaseUrl::Postgres(options) => {
+                Kind::Postgres(postgres::Database::open(options).await?)
+            }
         });
         migrations::run(&database).await?;
         Ok(database)

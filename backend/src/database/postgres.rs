@@ -5,7 +5,9 @@ use std::time::Duration;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow};
 use sqlx::query::Query;
-use sqlx::{Column, PgConnection, PgPool, Postgres, Row as _, Transaction, TypeInfo};
+use sqlx::{
+    Column, Connection as _, PgConnection, PgPool, Postgres, Row as _, Transaction, TypeInfo,
+};
 
 use super::{Argument, Error, Row};
 
@@ -29,8 +31,7 @@ const MIGRATION_LOCK: i64 = 7_465_926_113;
 pub(super) struct Database(PgPool);
 
 impl Database {
-    /// Connects with the first session.
-    pub(super) fn new(options: &PgConnectOptions) -> Self {
+    pub(super) async fn open(options: &PgConnectOptions) -> Result<Self, Error> {
         let pool = PgPoolOptions::new()
             .max_connections(CONNECTIONS)
             .acquire_timeout(ACQUIRE_TIMEOUT);
@@ -38,7 +39,13 @@ impl Database {
             ("lock_timeout", LOCK_TIMEOUT),
             ("statement_timeout", STATEMENT_TIMEOUT),
         ]);
-        Self(pool.connect_lazy_with(options))
+        let pool = pool.connect_lazy_with(options.clone());
+        match pool.acquire().await {
+            // That is all that the pool tells of the tries that failed.
+            Err(sqlx::Error::PoolTimedOut) => Err(why_not(&options).await),
+            Err(error) => Err(error.into()),
+            Ok(_) => Ok(Self(pool)),
+        }
     }
 
     pub(super) async fn read(&self) -> Result<Session, Error> {
@@ -59,6 +66,15 @@ impl Database {
             .execute("SELECT pg_advisory_xact_lock($1)", &[MIGRATION_LOCK.into()])
             .await?;
         Ok(session)
+    }
+}
+
+/// Why there is no connection.
+async fn why_not(options: &PgConnectOptions) -> Error {
+    let connection = PgConnection::connect_with(options);
+    match tokio::time::timeout(ACQUIRE_TIMEOUT, connection).await {
+        Ok(Err(error)) => error.into(),
+        Ok(Ok(_)) | Err(_) => sqlx::Error::PoolTimedOut.into(),
     }
 }
 
