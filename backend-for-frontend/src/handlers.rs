@@ -1,9 +1,8 @@
 //! What each path answers.
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::{Query, RawForm, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use backend_api::{ErrorCode, Language, Problem, Rule, limits};
@@ -107,7 +106,7 @@ async fn usability(backend: &Backend, caller: &Caller, login_id: &str) -> Result
 pub(crate) async fn add_users(
     State(backend): State<Backend>,
     caller: Caller,
-    body: Bytes,
+    RawForm(body): RawForm,
 ) -> Response {
     let form = Form::parse(&body);
     if form.is_too_large() {

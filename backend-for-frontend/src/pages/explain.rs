@@ -91,6 +91,10 @@ fn text(status: StatusCode, language: Language) -> &'static str {
             "That was too much at once.",
             "送信された内容が大きすぎます。",
         ),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => language.choose(
+            "Only the form of the portal can be sent here.",
+            "ここに送信できるのはポータルのフォームだけです。",
+        ),
         status if status.is_server_error() => language.choose(
             "The service has a fault. Try again later.",
             "障害が発生しました。しばらくしてから再試行してください。",
