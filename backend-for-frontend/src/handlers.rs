@@ -20,14 +20,18 @@ pub(crate) async fn portal(caller: Caller) -> Markup {
     pages::portal(caller.language, &Form::default(), &Messages::new(), None)
 }
 
+#[derive(Deserialize)]
+pub(crate) struct After {
+    after: Option<i64>,
+}
+
 pub(crate) async fn get_users(
     State(backend): State<Backend>,
     caller: Caller,
+    Query(After { after }): Query<After>,
 ) -> Result<Markup, Failure> {
-    Ok(pages::users(
-        caller.language,
-        &backend.users(&caller).await?,
-    ))
+    let users = backend.users(&caller, after.unwrap_or(-1)).await?;
+    Ok(pages::users(caller.language, &users))
 }
 
 #[derive(Deserialize)]

@@ -119,6 +119,15 @@ impl Answer {
             .to_owned()
     }
 
+    /// Where the link with this id leads.
+    pub(crate) fn href_of(&self, id: &str) -> &str {
+        let element = self
+            .element(id)
+            .unwrap_or_else(|| panic!("no #{id} in {}", self.text));
+        let href = element.split_once("href=\"").unwrap().1;
+        href.split_once('"').unwrap().0
+    }
+
     pub(crate) fn has(&self, id: &str) -> bool {
         self.element(id).is_some()
     }
