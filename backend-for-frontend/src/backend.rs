@@ -12,7 +12,6 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use rustls::{ClientConfig, RootCertStore};
 use serde::de::DeserializeOwned;
 use service_kit::{BaseUrl, RequestId};
 use tokio::time::{Instant, timeout_at};
@@ -46,7 +45,7 @@ impl Backend {
         connector.set_nodelay(true);
         connector.enforce_http(false);
         let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(tls(&base))
+            .with_tls_config(service_kit::tls(base.is_https()))
             .https_or_http()
             .enable_http1();
         let client = Client::builder(TokioExecutor::new())
@@ -165,26 +164,6 @@ impl Backend {
         }
         request.body(Full::new(body))
     }
-}
-
-/// Whom a backend behind `https` is believed to be: whoever the system's authorities
-/// vouch for. An image brings a list of them; `SSL_CERT_FILE` names another one.
-fn tls(base: &BaseUrl) -> ClientConfig {
-    let mut authorities = RootCertStore::empty();
-    if base.is_https() {
-        let found = rustls_native_certs::load_native_certs();
-        for error in &found.errors {
-            tracing::warn!(%error, "a list of certificate authorities is not readable");
-        }
-        // Lists of systems hold certificates that are not understood, and nobody needs.
-        let (known, _) = authorities.add_parsable_certificates(found.certs);
-        if known == 0 {
-            tracing::warn!("no certificate authority is known; set SSL_CERT_FILE");
-        }
-    }
-    ClientConfig::builder()
-        .with_root_certificates(authorities)
-        .with_no_client_auth()
 }
 
 fn understand<T: DeserializeOwned>(status: StatusCode, body: &[u8]) -> Result<T, Failure> {

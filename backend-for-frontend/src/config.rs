@@ -17,7 +17,7 @@ impl Config {
     pub fn from_env(environment: &Environment) -> Result<Self, Misconfigured> {
         Ok(Self {
             listen: Listen::from_env(environment)?,
-            version: Version::from_env(env!("CARGO_PKG_VERSION"), environment),
+            version: Version::from_env(env!("CARGO_PKG_VERSION"), environment)?,
             backend: environment.required(
                 "SERVICE_DNS",
                 "the backend's base URL, http://HOST or https://HOST:PORT",

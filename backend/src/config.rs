@@ -22,7 +22,7 @@ impl Config {
     pub fn from_env(environment: &Environment) -> Result<Self, Misconfigured> {
         Ok(Self {
             listen: Listen::from_env(environment)?,
-            version: Version::from_env(env!("CARGO_PKG_VERSION"), environment),
+            version: Version::from_env(env!("CARGO_PKG_VERSION"), environment)?,
             database: environment.parsed_or(
                 "DATABASE_URL",
                 DatabaseUrl::SqliteInMemory,

@@ -7,23 +7,12 @@ use backend::app;
 use backend::config::Config;
 use service_kit::Environment;
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    service_kit::init_logs();
-    match run().await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tracing::error!(
-                error = service_kit::causes(&*error),
-                "the service could not run"
-            );
-            ExitCode::FAILURE
-        }
-    }
+fn main() -> ExitCode {
+    service_kit::main(run)
 }
 
-async fn run() -> Result<(), Box<dyn Error>> {
-    let config = Config::from_env(&Environment::of_process())?;
+async fn run(environment: Environment) -> Result<(), Box<dyn Error>> {
+    let config = Config::from_env(&environment)?;
     let listen = config.listen;
     let app = app::build(config).await.map_err(|error| {
         let causes = service_kit::causes(&error);

@@ -174,6 +174,18 @@ pub fn read_text(path: &Path) -> std::io::Result<String> {
     String::from_utf8(read(path, TEXT_BOUND)?).map_err(std::io::Error::other)
 }
 
+/// The text of a file, or `None` where there is no file.
+///
+/// # Errors
+/// As [`read_text`] for any other reason; the error names the file.
+pub fn read_text_if_there(path: &Path) -> Result<Option<String>> {
+    match read_text(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("reading {}", path.display())),
+    }
+}
+
 /// What TOML stands for. Where it is malformed, the error names the line and what was
 /// expected there, without quoting what it holds: that may be a secret.
 ///

@@ -98,8 +98,7 @@ pub fn build(
     service: &Service,
     engine: Engine,
 ) -> Result<(Digest, Outcome)> {
-    let source = Source::of(&workspace.root)?;
-    let binary = compile::compile(workspace, service)?;
+    let (binary, source) = compile::compile(workspace, service)?;
     let platform = platform::Platform::of(workspace)?;
     elf::check_static(&binary, &platform)?;
     let recipe = write::Recipe::new(workspace, service, &source, platform);
@@ -110,6 +109,7 @@ pub fn build(
         Engine::Oci => from_binary(&layout, &recipe, &binary)?,
         Engine::Docker => docker::build(&layout, &recipe, &binary, workspace)?,
     };
+    check_still_the_source(&source, workspace, service)?;
     layout.replace_all(&lock, &tag()?, &manifest)?;
     let outcome = if before == Some(manifest.digest()) {
         Outcome::Unchanged
@@ -117,6 +117,27 @@ pub fn build(
         Outcome::Built
     };
     Ok((manifest.digest(), outcome))
+}
+
+/// Refuses what would claim a commit that is not what went into it: everything in the
+/// image was read since the sources were. One of a tree with changes claims none.
+fn check_still_the_source(source: &Source, workspace: &Workspace, service: &Service) -> Result<()> {
+    if source.dirty {
+        return Ok(());
+    }
+    let now = Source::of(&workspace.root)?;
+    if now == *source {
+        return Ok(());
+    }
+    let (was, is) = (source.revision(), now.revision());
+    let fault = format!(
+        "the sources changed while the image was made, from {was} to {is}: it was thrown away"
+    );
+    Err(Kind::Failed
+        .because(fault)
+        .hint("`git status` shows what has changed")
+        .hint(format!("cargo xtask build {}", service.package))
+        .into())
 }
 
 fn from_binary(layout: &Layout, recipe: &write::Recipe<'_>, binary: &Path) -> Result<Manifest> {

@@ -6,6 +6,7 @@
 mod command_line;
 mod lines;
 mod running;
+mod scratch;
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt as _;
@@ -28,6 +29,7 @@ pub use lines::Lines;
 pub use running::{
     Background, end_on_interrupt, expect_interrupt, on_interrupt, yield_to_interrupt,
 };
+pub use scratch::Scratch;
 
 /// Whether the terminal does not echo what is typed, which would outlive this process.
 static ECHO_IS_OFF: AtomicBool = AtomicBool::new(false);
@@ -154,11 +156,11 @@ pub fn converse(line: &CommandLine, input: &[u8], limit: Duration) -> Result<Out
         .stdout_capture()
         .stderr_capture();
     let running = Running::start(line, &expression)?;
-    match running.handle.wait_timeout(limit) {
+    match running.handle().wait_timeout(limit) {
         Ok(Some(output)) => Ok(output.clone()),
         Ok(None) => {
             // The error below says what matters, also where the child is gone already.
-            let _ = running.handle.kill();
+            let _ = running.handle().kill();
             Err(Kind::Unavailable
                 .because(format!(
                     "{line} did not answer within {}",
@@ -211,7 +213,7 @@ fn is_executable(path: &Path) -> bool {
 fn wait(line: &CommandLine, expression: &Expression) -> Result<Output> {
     let running = Running::start(line, expression)?;
     let output = running
-        .handle
+        .handle()
         .wait()
         .with_context(|| format!("waiting for {line}"))?;
     // Whoever sees a child that the interrupt ended would tell of a failure.

@@ -1,11 +1,12 @@
 //! Configuration from environment variables.
 
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::str::FromStr;
 
 /// The variables that configure the process, as a value, so that a test can have its own.
 #[derive(Clone, Default)]
-pub struct Environment(HashMap<String, String>);
+pub struct Environment(HashMap<String, OsString>);
 
 /// A variable that is missing or wrong. The value itself is left out, since it may be a secret.
 #[derive(Debug, thiserror::Error)]
@@ -17,25 +18,11 @@ pub struct Misconfigured {
 }
 
 impl Environment {
-    /// The environment of this process. A value that is not UTF-8 is kept in a form that fits no expectation, so
-    /// that it is reported like any other wrong value.
-    pub fn of_process() -> Self {
+    /// The environment of this process. A variable whose name is not UTF-8 is none that anybody reads.
+    pub(crate) fn of_process() -> Self {
         std::env::vars_os()
-            .map(|(name, value)| {
-                (
-                    name.to_string_lossy().into_owned(),
-                    value.to_string_lossy().into_owned(),
-                )
-            })
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
             .collect()
-    }
-
-    /// The variable's value, where it is set to something; task definitions cannot unset a variable, only empty it.
-    pub fn get(&self, variable: &str) -> Option<&str> {
-        self.0
-            .get(variable)
-            .map(String::as_str)
-            .filter(|value| !value.is_empty())
     }
 
     /// The variable's value, or the default where it is not set.
@@ -45,14 +32,7 @@ impl Environment {
         default: T,
         expected: &'static str,
     ) -> Result<T, Misconfigured> {
-        match self.get(variable) {
-            None => Ok(default),
-            Some(value) => value.parse().map_err(|_| Misconfigured {
-                variable,
-                expected,
-                missing: false,
-            }),
-        }
+        Ok(self.parsed(variable, expected)?.unwrap_or(default))
     }
 
     /// The variable's value, which must be set.
@@ -61,22 +41,34 @@ impl Environment {
         variable: &'static str,
         expected: &'static str,
     ) -> Result<T, Misconfigured> {
-        self.get(variable)
-            .ok_or(Misconfigured {
-                variable,
-                expected,
-                missing: true,
-            })?
-            .parse()
-            .map_err(|_| Misconfigured {
-                variable,
-                expected,
-                missing: false,
-            })
+        self.parsed(variable, expected)?.ok_or(Misconfigured {
+            variable,
+            expected,
+            missing: true,
+        })
+    }
+
+    /// The variable's value, where it is set to something; task definitions cannot unset a variable, only empty it.
+    fn parsed<T: FromStr>(
+        &self,
+        variable: &'static str,
+        expected: &'static str,
+    ) -> Result<Option<T>, Misconfigured> {
+        let value = self.0.get(variable).filter(|value| !value.is_empty());
+        let Some(value) = value else {
+            return Ok(None);
+        };
+        // What is not UTF-8 fits no expectation either.
+        let parsed = value.to_str().and_then(|value| value.parse().ok());
+        parsed.map(Some).ok_or(Misconfigured {
+            variable,
+            expected,
+            missing: false,
+        })
     }
 }
 
-impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Environment {
+impl<N: Into<String>, V: Into<OsString>> FromIterator<(N, V)> for Environment {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(variables: I) -> Self {
         Self(
             variables

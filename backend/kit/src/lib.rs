@@ -1,5 +1,5 @@
 //! What every service does in the same way: reading its configuration, writing its logs, guarding its requests,
-//! serving and stopping.
+//! serving and stopping, and whom it believes where it calls another one.
 //!
 //! A service keeps only what is its own; compare `backend/src/main.rs`.
 
@@ -8,13 +8,17 @@ mod environment;
 mod guard;
 mod logs;
 mod observe;
+mod run;
 mod server;
+mod tls;
 mod version;
 
 pub use base_url::{BaseUrl, NotABaseUrl};
 pub use environment::{Environment, Misconfigured};
 pub use guard::guard;
-pub use logs::{causes, init as init_logs};
+pub use logs::causes;
 pub use observe::{RequestId, observe};
+pub use run::main;
 pub use server::{Listen, serve};
+pub use tls::tls;
 pub use version::Version;

@@ -16,7 +16,7 @@ pub fn causes(error: &(dyn Error + 'static)) -> String {
 }
 
 /// Starts logging to standard output, and makes panics part of the log.
-pub fn init() {
+pub(crate) fn init() {
     let builder = fmt().with_max_level(LevelFilter::INFO);
     if std::io::stdout().is_terminal() {
         builder.init();

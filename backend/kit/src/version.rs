@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::Environment;
+use crate::{Environment, Misconfigured};
 
 /// Answer of a service's `/version`.
 #[derive(Clone, Debug, Serialize)]
@@ -15,13 +15,12 @@ pub struct Version {
 
 impl Version {
     /// Reads `SOURCE_COMMIT`, which the image sets.
-    pub fn from_env(version: &'static str, environment: &Environment) -> Self {
-        Self {
-            version,
-            commit: environment
-                .get("SOURCE_COMMIT")
-                .unwrap_or("unknown")
-                .to_owned(),
-        }
+    pub fn from_env(
+        version: &'static str,
+        environment: &Environment,
+    ) -> Result<Self, Misconfigured> {
+        let unknown = "unknown".to_owned();
+        let commit = environment.parsed_or("SOURCE_COMMIT", unknown, "the id of a commit")?;
+        Ok(Self { version, commit })
     }
 }

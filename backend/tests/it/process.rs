@@ -1,10 +1,12 @@
 //! The process: its configuration, its log, and how it stops.
 
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::os::unix::ffi::OsStrExt;
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -127,7 +129,7 @@ fn a_running_request_is_answered_after_sigterm() {
 fn add_users(
     login_ids: impl Iterator<Item = String>,
     addresses: [&str; 2],
-    answered: &AtomicUsize,
+    added: &Sender<String>,
 ) {
     let mut addresses = addresses.into_iter();
     let mut connection = addresses.next().map(connect).unwrap();
@@ -141,7 +143,7 @@ fn add_users(
         });
         // Where the first instance had added the user without saying so, the second one would refuse it.
         assert_eq!(status, "HTTP/1.1 201 Created");
-        answered.fetch_add(1, Ordering::SeqCst);
+        added.send(login_id).unwrap();
     }
 }
 
@@ -180,6 +182,19 @@ fn add_user(connection: &mut BufReader<TcpStream>, login_id: &str) -> std::io::R
     Ok(status)
 }
 
+/// The loginIds of all users that the instance at the address knows.
+fn known_users(address: &str) -> BTreeSet<String> {
+    let mut connection = TcpStream::connect(address).unwrap();
+    let request = "GET /backend/api/v1/users HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    connection.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).unwrap();
+    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+    let users: Vec<Value> = serde_json::from_str(body).unwrap();
+    let login_ids = users.iter().map(|user| user["loginId"].as_str().unwrap());
+    login_ids.map(str::to_owned).collect()
+}
+
 #[test]
 fn a_load_through_a_stop_loses_nothing_that_was_accepted() {
     const CLIENTS: usize = 4;
@@ -188,22 +203,27 @@ fn a_load_through_a_stop_loses_nothing_that_was_accepted() {
     let url = format!("sqlite:{}/users.db", folder.path().display());
     let (mut first, second) = (Process::start_on(&url), Process::start_on(&url));
     let addresses = [first.address.clone(), second.address.clone()];
-    let answered = AtomicUsize::new(0);
+    let (sender, answered) = channel();
 
-    std::thread::scope(|scope| {
+    let mut added: BTreeSet<String> = std::thread::scope(|scope| {
         for client in 0..CLIENTS {
-            let (answered, [one, other]) = (&answered, &addresses);
+            let (sender, [one, other]) = (sender.clone(), &addresses);
             let login_ids = (0..USERS).map(move |number| format!("user.{client}.{number}"));
-            scope.spawn(move || add_users(login_ids, [one, other], answered));
+            scope.spawn(move || add_users(login_ids, [one, other], &sender));
         }
+        // Clients that break are not waited for.
+        drop(sender);
         // In the midst of it, for certain.
-        while answered.load(Ordering::SeqCst) < CLIENTS * USERS / 10 {
-            std::thread::yield_now();
-        }
+        let early = answered.iter().take(CLIENTS * USERS / 10).collect();
         first.terminate();
+        early
     });
+    added.extend(answered);
     assert!(first.child.wait().unwrap().success());
-    assert_eq!(answered.into_inner(), CLIENTS * USERS);
+    assert_eq!(added.len(), CLIENTS * USERS);
+    let known = known_users(&second.address);
+    let lost: Vec<_> = added.difference(&known).collect();
+    assert!(lost.is_empty(), "{lost:?}");
 }
 
 #[test]
@@ -261,6 +281,23 @@ fn wrong_configuration_names_its_variable_and_not_its_value() {
             "{variable}={value}: {log}"
         );
     }
+}
+
+#[test]
+fn a_value_that_is_no_text_names_its_variable() {
+    let folder = TempDir::new().unwrap();
+    let url = format!("sqlite:{}/users", folder.path().display());
+    let url = [url.as_bytes(), b"\xff.db"].concat();
+    for variable in ["DATABASE_URL", "SOURCE_COMMIT"] {
+        // Nobody can listen there, so that the process ends in any case.
+        let mut command = command(&[("HOST", "192.0.2.1")]);
+        let output = command.env(variable, OsStr::from_bytes(&url)).output();
+        let output = output.unwrap();
+        let log = String::from_utf8(output.stdout).unwrap();
+        assert!(log.contains(&format!("{variable}: expected")), "{log}");
+        assert_eq!(output.status.code(), Some(1), "{log}");
+    }
+    assert!(folder.path().read_dir().unwrap().next().is_none());
 }
 
 #[test]

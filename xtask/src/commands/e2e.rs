@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use ureq::http::Uri;
 
 use super::up::Up;
+use super::up::running::stop_all;
 use super::{Context, Entry, Report};
 use crate::error::{Fault, Kind};
 use crate::parameters::is_base_url;
@@ -110,6 +111,7 @@ fn against_own_services(context: &Context) -> Result<Vec<Step>> {
     let pages = started.swap_remove(place);
     let url = pages.base_url();
     let mut steps = try_steps(context, &url, &[])?;
+    stop_all(&started);
     drop(started);
     steps.extend(try_steps(context, &url, &["--backend-down"])?);
     Ok(steps)

@@ -1,8 +1,6 @@
-use std::fs;
-use std::io;
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use serde::Serialize;
 use similar::TextDiff;
 
@@ -51,7 +49,7 @@ impl Generate {
 
     fn apply(&self, root: &Path, file: &Generated) -> Result<Entry> {
         let path = root.join(&file.path);
-        let found = read(&path)?;
+        let found = files::read_text_if_there(&path)?;
         if found.as_deref() == Some(&file.text) {
             return Ok(entry(file, "unchanged", None));
         }
@@ -77,14 +75,6 @@ pub(super) fn check(workspace: &Workspace) -> Result<()> {
     };
     let catalogue = Catalogue::read(&workspace.root)?;
     check.apply_all(workspace, &catalogue)?.into_result()
-}
-
-fn read(path: &Path) -> Result<Option<String>> {
-    match fs::read_to_string(path) {
-        Ok(text) => Ok(Some(text)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error).with_context(|| format!("reading {}", path.display())),
-    }
 }
 
 fn diff(found: &str, file: &Generated) -> String {

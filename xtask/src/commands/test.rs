@@ -70,7 +70,7 @@ impl Test {
         let engine = ready
             .iter()
             .any(|part| part.name == "docker")
-            .then(engine::Engine::start)
+            .then(|| engine::Engine::start(&context.workspace.target_directory))
             .transpose()?;
         let mut entries = vec![
             self.run_group(context, "xtask", &["xtask"], &filters, engine.as_ref()),

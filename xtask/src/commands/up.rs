@@ -15,7 +15,8 @@ use crate::workspace::{Environment, Service};
 /// Start the services from their images, wired together
 ///
 /// Each image is unpacked and its service started as a process on this machine.
-/// Ctrl-C stops them all.
+/// Ctrl-C stops them all, once their running requests have ended; another Ctrl-C
+/// does not wait for those.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Up {

@@ -4,13 +4,13 @@ mod changes;
 mod name;
 mod service;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use toml_edit::DocumentMut;
 
 use super::generate;
+use crate::files;
 use crate::parameters::{Catalogue, FILE, service_dns_parameter};
 use crate::workspace::{Environment, Service, Workspace, prefix_of};
 use changes::Changes;
@@ -67,7 +67,7 @@ fn write(
     let mut written = Vec::new();
     for (path, text) in files {
         let place = root.join(&path);
-        if fs::read(&place).is_ok_and(|bytes| bytes == text.as_bytes()) {
+        if files::read_text(&place).is_ok_and(|found| found == text) {
             continue;
         }
         changes.write(&place, &text)?;
@@ -79,7 +79,7 @@ fn write(
 /// The root manifest with one more member; all else in it stays as it is written.
 fn with_member(manifest: &Path, package: &str) -> Result<String> {
     let reading = || format!("reading {}", manifest.display());
-    let text = fs::read_to_string(manifest).with_context(reading)?;
+    let text = files::read_text(manifest).with_context(reading)?;
     let mut document: DocumentMut = text.parse().with_context(reading)?;
     for key in ["members", "default-members"] {
         let list = document
@@ -94,7 +94,7 @@ fn with_member(manifest: &Path, package: &str) -> Result<String> {
 
 fn with_parameters(root: &Path, package: &str, upstreams: &[&Service]) -> Result<String> {
     let path = root.join(FILE);
-    let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+    let text = files::read_text(&path).with_context(|| format!("reading {}", path.display()))?;
     let catalogue = Catalogue::read(root)?;
     let prefix = prefix_of(package);
     let mut entries = vec![

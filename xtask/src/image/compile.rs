@@ -10,7 +10,7 @@ use duct::Expression;
 
 use crate::error::Kind;
 use crate::process::{self, CommandLine};
-use crate::workspace::{Service, Workspace};
+use crate::workspace::{Service, Source, Workspace};
 
 /// The profile in the root manifest.
 const PROFILE: &str = "image";
@@ -50,10 +50,11 @@ const PASSED_ON: [&str; 23] = [
 /// Families of such variables.
 const PASSED_ON_PREFIXES: [&str; 4] = ["CARGO_NET_", "CARGO_HTTP_", "CARGO_REGISTR", "CARGO_TERM_"];
 
-/// Compiles `service` for the workspace's target, linked statically, and gives
-/// the path of its binary.
-pub(super) fn compile(workspace: &Workspace, service: &Service) -> Result<PathBuf> {
+/// Compiles `service` for the workspace's target, linked statically, and gives the
+/// path of its binary and what the sources were when its turn came.
+pub(super) fn compile(workspace: &Workspace, service: &Service) -> Result<(PathBuf, Source)> {
     let _one_at_a_time = COMPILING.lock().unwrap_or_else(PoisonError::into_inner);
+    let source = Source::of(&workspace.root)?;
     let line = CommandLine::cargo()
         .args([
             "build",
@@ -77,12 +78,13 @@ pub(super) fn compile(workspace: &Workspace, service: &Service) -> Result<PathBu
         in_clean_environment(cargo, workspace)
     })
     .map_err(|error| explain(error, &workspace.target))?;
-    process::executable(&messages, &service.package).with_context(|| {
+    let binary = process::executable(&messages, &service.package).with_context(|| {
         format!(
             "cargo named no binary of {}; the package needs one of its own name",
             service.package
         )
-    })
+    })?;
+    Ok((binary, source))
 }
 
 fn in_clean_environment(cargo: Expression, workspace: &Workspace) -> Expression {

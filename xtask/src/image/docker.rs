@@ -13,9 +13,8 @@ use anyhow::{Context as _, Result};
 use super::root_file_system::{self, USER};
 use super::write::Recipe;
 use crate::error::Kind;
-use crate::files;
 use crate::oci::Manifest;
-use crate::process::{self, CommandLine};
+use crate::process::{self, CommandLine, Scratch};
 use crate::registry::Layout;
 use crate::workspace::Workspace;
 
@@ -29,12 +28,12 @@ pub(super) fn build(
     workspace: &Workspace,
 ) -> Result<Manifest> {
     let images = workspace.target_directory.join("images");
-    let scratch = Scratch(images.join(format!(".{}.docker", recipe.service.package)));
+    let scratch = Scratch::new(images.join(format!(".{}.docker", recipe.service.package)))?;
     let dockerfile = dockerfile(workspace, recipe)?;
     let (context, id, saved) = (
-        scratch.0.join("context"),
-        scratch.0.join("id"),
-        scratch.0.join("image.tar"),
+        scratch.path().join("context"),
+        scratch.path().join("id"),
+        scratch.path().join("image.tar"),
     );
     prepare_context(&context, &dockerfile, binary)?;
     process::succeed(&build_line(recipe, &dockerfile, &id), &context, |docker| {
@@ -49,17 +48,6 @@ pub(super) fn build(
         .arg(id.trim());
     process::succeed(&line, &context, |docker| docker)?;
     take_in(layout, recipe, &saved).with_context(|| format!("reading {}", saved.display()))
-}
-
-/// A folder for what nobody needs afterwards, however the build ends.
-struct Scratch(PathBuf);
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        if let Err(error) = files::remove_folder(&self.0) {
-            crate::console::warn(format_args!("{error:#}"));
-        }
-    }
 }
 
 fn dockerfile(workspace: &Workspace, recipe: &Recipe<'_>) -> Result<PathBuf> {
@@ -80,8 +68,7 @@ fn dockerfile(workspace: &Workspace, recipe: &Recipe<'_>) -> Result<PathBuf> {
 
 fn prepare_context(folder: &Path, dockerfile: &Path, binary: &Path) -> Result<()> {
     let preparing = || format!("preparing {}", folder.display());
-    files::remove_folder(folder)?;
-    fs::create_dir_all(folder).with_context(preparing)?;
+    fs::create_dir(folder).with_context(preparing)?;
     copy_files(dockerfile.parent().unwrap_or(dockerfile), folder)?;
     for entry in root_file_system::entries(binary)? {
         let path = folder.join("rootfs").join(entry.path);

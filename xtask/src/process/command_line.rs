@@ -10,8 +10,10 @@ use super::hidden;
 /// A command line: a program with its arguments.
 #[derive(Debug, Clone)]
 pub struct CommandLine {
-    pub(super) program: OsString,
+    program: OsString,
     arguments: Vec<OsString>,
+    /// What it is called where its program's name says little.
+    name: Option<String>,
     /// The variables that it does not see, besides those that no child does.
     hidden: Vec<OsString>,
 }
@@ -22,6 +24,7 @@ impl CommandLine {
         Self {
             program: program.into(),
             arguments: Vec::new(),
+            name: None,
             hidden: Vec::new(),
         }
     }
@@ -40,6 +43,25 @@ impl CommandLine {
         self.hidden
             .extend(names.filter(|name| is_leaked(&name.to_string_lossy())));
         self
+    }
+
+    /// What messages call the process, instead of its program's name: every service's
+    /// program may have the same.
+    #[must_use]
+    pub fn called(mut self, name: &str) -> Self {
+        self.name = Some(name.to_owned());
+        self
+    }
+
+    /// What messages call the process.
+    pub(super) fn name(&self) -> String {
+        self.name.clone().unwrap_or_else(|| self.program_name())
+    }
+
+    fn program_name(&self) -> String {
+        let program = Path::new(&self.program);
+        let program = program.file_name().unwrap_or(program.as_os_str());
+        program.to_string_lossy().into_owned()
     }
 
     /// Adds an argument.
@@ -78,9 +100,7 @@ impl CommandLine {
 
 impl std::fmt::Display for CommandLine {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let program = Path::new(&self.program);
-        let program = program.file_name().unwrap_or(program.as_os_str());
-        write!(formatter, "{}", program.to_string_lossy())?;
+        write!(formatter, "{}", self.program_name())?;
         for argument in &self.arguments {
             let argument = argument.to_string_lossy();
             if argument.contains(char::is_whitespace) || argument.is_empty() {

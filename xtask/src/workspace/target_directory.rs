@@ -1,7 +1,6 @@
 //! Cargo's target directory, found as Cargo finds it.
 
 use std::env;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -55,9 +54,13 @@ fn configuration_folders(folder: &Path) -> impl Iterator<Item = PathBuf> {
 fn read(folder: &Path) -> Result<Option<PathBuf>> {
     for name in ["config", "config.toml"] {
         let path = folder.join(name);
-        let Ok(text) = fs::read_to_string(&path) else {
+        // Cargo looks in the same way, and passes over folders that it may not look into.
+        if !path.exists() {
             continue;
-        };
+        }
+        let text = files::read_text(&path).with_context(|| {
+            Kind::Configuration.because(format!("{} cannot be read", path.display()))
+        })?;
         let configuration: Configuration = files::parse_toml(&text).with_context(|| {
             Kind::Configuration.because(format!("{} is malformed", path.display()))
         })?;

@@ -120,6 +120,35 @@ fn a_build_leaves_one_image_and_nothing_else() {
 }
 
 #[test]
+fn what_changes_while_it_is_compiled_is_in_no_image_of_the_commit() {
+    let mut sandbox = tiny::workspace();
+    let before = sandbox.ok(["build"]).line().to_owned();
+    let change = "sed -i 's/Not Found/Uncommitted/' tiny/src/main.rs";
+    let cargo = sandbox.script("home/cargo", &format!("{change}; exec cargo \"$@\""));
+    sandbox.set("CARGO", cargo);
+    let commit = tiny::commit(&sandbox);
+    sandbox.run(["build"]).fails(
+        1,
+        &[
+            &format!("from {commit} to {commit}-dirty"),
+            "hint: cargo xtask build tiny",
+        ],
+    );
+    let layout = layout(&sandbox.path("target/images/tiny"));
+    let kept = layout.resolve(&"built".parse().unwrap()).unwrap();
+    assert_eq!(kept.map(|digest| digest.to_string()), Some(before));
+
+    let ran = sandbox.ok(["build"]);
+    let manifest = layout.manifest(&ran.line().parse().unwrap()).unwrap();
+    assert_eq!(
+        manifest
+            .unwrap()
+            .annotation("org.opencontainers.image.revision"),
+        Some(&*format!("{commit}-dirty"))
+    );
+}
+
+#[test]
 fn sources_without_git_name_their_commit_otherwise() {
     let mut sandbox = tiny::workspace();
     let digest = sandbox.ok(["build"]).line().to_owned();

@@ -2,12 +2,12 @@
 
 use std::fs;
 use std::net::{TcpListener, TcpStream};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::support::{Ran, Sandbox, wait_for_line};
+use crate::support::{Ran, Sandbox, output_of, wait_for_line};
 
 #[test]
 fn usage_errors_print_no_json() {
@@ -327,6 +327,25 @@ fn the_target_directory_is_cargos() {
 }
 
 #[test]
+fn a_configuration_of_cargos_that_cannot_be_read_is_no_other_target_directory() {
+    let sandbox = Sandbox::new();
+    fs::create_dir_all(sandbox.path(".cargo/config.toml")).unwrap();
+    let ran = sandbox.run(["params", "list"]);
+    ran.fails(4, &[".cargo/config.toml cannot be read"]);
+}
+
+#[test]
+fn a_pipe_in_the_place_of_a_file_is_not_waited_for() {
+    let sandbox = Sandbox::new();
+    output_of(Command::new("mkfifo").arg(sandbox.path("build/pipeline.yaml")));
+    let ran = sandbox.run(["generate", "--check"]);
+    ran.fails(1, &["build/pipeline.yaml", "it is no regular file"]);
+    output_of(Command::new("mkfifo").arg(sandbox.path("Cargo.lock")));
+    let ran = sandbox.run(["onboard", "orders"]);
+    ran.fails(1, &["Cargo.lock", "it is no regular file"]);
+}
+
+#[test]
 fn a_token_in_cargos_configuration_is_not_quoted() {
     let sandbox = Sandbox::new();
     let configuration = "[registry]\ntoken = \"canary\n";
@@ -507,7 +526,7 @@ fn an_interrupt_ends_with_130_and_leaves_nothing_half_done() {
         .spawn()
         .unwrap();
     wait_for_line(&mut child, "nobody says that it was tested");
-    let killed = std::process::Command::new("kill")
+    let killed = Command::new("kill")
         .args(["-INT", &child.id().to_string()])
         .status()
         .unwrap();

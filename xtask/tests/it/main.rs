@@ -15,6 +15,7 @@ mod command_line;
 mod end_to_end;
 mod faults;
 mod generate;
+mod interrupts;
 mod layout;
 mod lint;
 mod onboard;

@@ -126,6 +126,36 @@ fn what_a_service_says_last_is_shown_whatever_it_leaves_behind() {
     assert_eq!(log.lines().last(), Some("tiny | 30000"));
 }
 
+/// What does not end when it is told to, and leaves a process behind.
+const STUBBORN: &str = r#"trap 'echo busy' TERM
+tail -f /dev/null > "$0.log" 2>&1 &
+echo $! > "$0"
+echo '{"message":"listening","address":"127.0.0.1:9"}'
+while :; do wait $!; done"#;
+
+#[test]
+fn a_second_interrupt_kills_a_service_that_takes_its_time_and_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let left = folder.path().join("left");
+    let sandbox = service(STUBBORN, &left);
+    let mut command = sandbox.command(["up"]);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut url = String::new();
+    BufReader::new(child.stdout.as_mut().unwrap())
+        .read_line(&mut url)
+        .unwrap();
+    let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut says = |word| said.any(|line| line.unwrap().contains(word));
+    signal("-INT", child.id());
+    assert!(says("tiny | busy"));
+    signal("-INT", child.id());
+    assert!(says("warning: tiny was not waited for: it was killed"));
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    let left = fs::read_to_string(left).unwrap();
+    signal("-KILL", left.trim().parse().unwrap());
+}
+
 #[test]
 fn what_a_service_says_last_stands_above_the_error_that_it_has_ended() {
     let script = r#"echo '{"message":"listening","address":"127.0.0.1:9"}'; seq 30000"#;

@@ -1,9 +1,8 @@
 //! Services as processes of this machine.
 
-use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
@@ -73,26 +72,33 @@ impl Drop for Started<'_> {
     }
 }
 
-/// The output of a service, for whoever waits for its end.
-#[derive(Clone)]
-struct Output(Arc<Mutex<Receiver<Infallible>>>);
+/// Whether the output of a service is read to its end, for whoever waits for that.
+#[derive(Clone, Default)]
+struct Output(Arc<(Mutex<bool>, Condvar)>);
 
 impl Output {
-    /// Lets a thread of its own read the output. It holds the other side of the channel.
+    /// Lets a thread of its own read the output.
     fn of(read: impl FnOnce() + Send + 'static) -> Self {
-        let (sender, ended) = mpsc::channel();
+        let output = Self::default();
+        let reader = output.clone();
         std::thread::spawn(move || {
             read();
-            drop(sender);
+            *reader.is_read() = true;
+            reader.0.1.notify_all();
         });
-        Self(Arc::new(Mutex::new(ended)))
+        output
     }
 
     /// Waits until all of it is read, within [`LAST_LINES_LIMIT`].
     fn wait(&self) {
-        let ended = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let goes_on = |is_read: &mut bool| !*is_read;
+        let end = &self.0.1;
         // Either way there is nothing more to wait for.
-        let _ = ended.recv_timeout(LAST_LINES_LIMIT);
+        let _ = end.wait_timeout_while(self.is_read(), LAST_LINES_LIMIT, goes_on);
+    }
+
+    fn is_read(&self) -> MutexGuard<'_, bool> {
+        self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -118,6 +124,11 @@ impl Started<'_> {
     }
 }
 
+/// Asks the services to end, all at once, and waits until they have.
+pub(in crate::commands) fn stop_all(started: &[Started<'_>]) {
+    Background::stop_all(started.iter().map(|service| &service.process));
+}
+
 /// Starts a service and waits until it says where it listens.
 pub(in crate::commands) fn start<'a>(
     service: &'a Service,
@@ -130,7 +141,9 @@ pub(in crate::commands) fn start<'a>(
         .split_first()
         .context("the image has no entry point")?;
     let program = image.root.join(program.trim_start_matches('/'));
-    let line = CommandLine::new(program).args(arguments);
+    let line = CommandLine::new(program)
+        .args(arguments)
+        .called(&service.package);
     let port = ("PORT".to_owned(), audience.port(service).to_string());
     let environment: Vec<_> = image
         .environment
@@ -184,9 +197,7 @@ pub(super) fn wait_until_one_ends(started: Vec<Started<'_>>) -> Result<Report> {
             });
         }
         let first = ended.recv().context("waiting for the services")?;
-        for service in &started {
-            service.process.stop();
-        }
+        stop_all(&started);
         let fault = Kind::Failed.because(format!("{first} has ended; its output is above"));
         Ok(Report::of_error(fault.into()))
     })

@@ -2,8 +2,11 @@
 
 use std::path::Path;
 
+use anyhow::Result;
+
 use crate::delivery::{model, template};
 use crate::error::{Fault, Kind};
+use crate::files;
 use crate::workspace::{Service, Workspace, prefix_of};
 
 /// Words of Rust, which are no crate's name (The Rust Reference, "Keywords"); crates
@@ -21,12 +24,15 @@ const TAKEN_BY_CONFIGURATION: [&str; 2] = ["listen", "version"];
 /// Checks the name before anything is written.
 ///
 /// # Errors
-/// A name that is malformed or taken.
-pub(super) fn check(workspace: &Workspace, package: &str) -> Result<(), Fault> {
+/// A name that is malformed or taken, and a Cargo.lock that cannot be read.
+pub(super) fn check(workspace: &Workspace, package: &str) -> Result<()> {
     is_well_formed(package)?;
     let taken = |by: String| {
         let fault = format!("the name {package:?} is taken: {by}");
-        Err(Kind::Refused.because(fault).hint("choose another name"))
+        Err(Kind::Refused
+            .because(fault)
+            .hint("choose another name")
+            .into())
     };
     if TAKEN_BY_RUST.split(' ').any(|word| word == package) {
         return taken("Rust or Cargo has it".to_owned());
@@ -49,7 +55,7 @@ pub(super) fn check(workspace: &Workspace, package: &str) -> Result<(), Fault> {
             other.package
         ));
     }
-    if is_dependency(&workspace.root, package) {
+    if is_dependency(&workspace.root, package)? {
         return taken(
             "a dependency in Cargo.lock has it, and Cargo could not tell them apart".to_owned(),
         );
@@ -96,12 +102,13 @@ fn clashes(service: &Service, package: &str) -> bool {
 
 /// Whether Cargo.lock has a package whose crate would be called the same: both
 /// parameters and crates have no hyphens.
-fn is_dependency(root: &Path, package: &str) -> bool {
+fn is_dependency(root: &Path, package: &str) -> Result<bool> {
     // Without that file there are no dependencies to know of.
-    let lock = std::fs::read_to_string(root.join("Cargo.lock")).unwrap_or_default();
+    let lock = files::read_text_if_there(&root.join("Cargo.lock"))?.unwrap_or_default();
     let names = lock.lines().filter_map(|line| {
         let name = line.strip_prefix("name = \"")?;
         name.strip_suffix('"')
     });
-    names.map(prefix_of).any(|name| name == prefix_of(package))
+    let mut names = names.map(prefix_of);
+    Ok(names.any(|name| name == prefix_of(package)))
 }

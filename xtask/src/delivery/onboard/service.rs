@@ -45,7 +45,10 @@ pub(super) fn files(package: &str, upstreams: &[&Service]) -> Vec<(PathBuf, Stri
             ),
         ),
         ("json", calls("serde_json.workspace = true\n")),
-        ("errors", calls("thiserror.workspace = true\n")),
+        (
+            "errors",
+            calls("thiserror.workspace = true\ntokio.workspace = true\ntracing.workspace = true\n"),
+        ),
         ("client_module", calls("pub mod client;\n")),
         ("client_import", calls(CONFIG_IMPORT)),
         ("handler_import", calls(APP_IMPORT)),

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::env;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,6 +13,7 @@ use base64::prelude::BASE64_STANDARD;
 use serde::Deserialize;
 
 use crate::error::{Fault, Kind};
+use crate::files;
 use crate::oci::Host;
 use crate::parameters::Parameters;
 use crate::process::{self, CommandLine};
@@ -131,15 +131,15 @@ fn read_configuration(path: &Path) -> Result<DockerConfiguration> {
             .because(format!("{} {what}", path.display()))
             .hint("mend the file, or name another folder with DOCKER_CONFIG")
     };
-    let bytes = match fs::read(path) {
-        Ok(bytes) => bytes,
+    let text = match files::read_text(path) {
+        Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return Ok(DockerConfiguration::default());
         }
         Err(error) => return Err(error).with_context(|| fault("cannot be read")),
     };
     // The cause could quote a secret of the file; its place is enough.
-    serde_json::from_slice(&bytes).map_err(|error| {
+    serde_json::from_str(&text).map_err(|error| {
         let place = format!("line {}, column {}", error.line(), error.column());
         fault(&format!("is no Docker configuration ({place})")).into()
     })

@@ -4,7 +4,7 @@ mod files;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
@@ -29,10 +29,16 @@ impl Registry {
 
     /// A registry for the user `tester` with this password.
     pub(crate) fn with_password(password: &str) -> Self {
-        let output = Command::new("htpasswd")
-            .args(["-Bbn", "tester", password])
-            .output();
-        let output = output.expect("htpasswd is missing: `cargo xtask setup` installs it");
+        let mut htpasswd = Command::new("htpasswd")
+            .args(["-Bin", "tester"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("htpasswd is missing: `cargo xtask setup` installs it");
+        let mut input = htpasswd.stdin.take().unwrap();
+        input.write_all(password.as_bytes()).unwrap();
+        drop(input);
+        let output = htpasswd.wait_with_output().unwrap();
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("htpasswd");
         fs::write(&path, output.stdout).unwrap();
