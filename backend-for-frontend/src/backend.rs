@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::http::{Method, Request, StatusCode, header};
+use backend_api::limits::PAGE_MAX;
 use backend_api::{NewUser, User, paths};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -12,11 +13,10 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use serde::de::DeserializeOwned;
-use service_kit::RequestId;
+use service_kit::{BaseUrl, RequestId};
 use tokio::time::{Instant, timeout_at};
 
 use crate::caller::Caller;
-use crate::config::BaseUrl;
 use crate::failure::Failure;
 
 /// How long connecting may take.
@@ -55,10 +55,15 @@ impl Backend {
         Self { base, client }
     }
 
-    /// All users.
-    pub(crate) async fn users(&self, caller: &Caller) -> Result<Vec<User>, Failure> {
-        self.call(caller, Method::GET, &paths::users(), Bytes::new())
-            .await
+    /// The users after the given one, as many as a page of the backend holds.
+    pub(crate) async fn users(&self, caller: &Caller, after: i64) -> Result<Vec<User>, Failure> {
+        self.call(
+            caller,
+            Method::GET,
+            &paths::users(after, PAGE_MAX),
+            Bytes::new(),
+        )
+        .await
     }
 
     /// One user.

@@ -1,9 +1,8 @@
 //! What each path answers.
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::{Query, RawForm, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use backend_api::{ErrorCode, Language, Problem, Rule, limits};
@@ -21,14 +20,18 @@ pub(crate) async fn portal(caller: Caller) -> Markup {
     pages::portal(caller.language, &Form::default(), &Messages::new(), None)
 }
 
+#[derive(Deserialize)]
+pub(crate) struct After {
+    after: Option<i64>,
+}
+
 pub(crate) async fn get_users(
     State(backend): State<Backend>,
     caller: Caller,
+    Query(After { after }): Query<After>,
 ) -> Result<Markup, Failure> {
-    Ok(pages::users(
-        caller.language,
-        &backend.users(&caller).await?,
-    ))
+    let users = backend.users(&caller, after.unwrap_or(-1)).await?;
+    Ok(pages::users(caller.language, &users))
 }
 
 #[derive(Deserialize)]
@@ -107,7 +110,7 @@ async fn usability(backend: &Backend, caller: &Caller, login_id: &str) -> Result
 pub(crate) async fn add_users(
     State(backend): State<Backend>,
     caller: Caller,
-    body: Bytes,
+    RawForm(body): RawForm,
 ) -> Response {
     let form = Form::parse(&body);
     if form.is_too_large() {

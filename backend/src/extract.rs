@@ -1,14 +1,17 @@
 //! What requests carry, checked. Whatever is wrong with it becomes an error of the API.
 
+use std::error::Error as _;
+use std::{fmt, iter};
+
 use axum::body::Bytes;
 use axum::extract::path::ErrorKind;
-use axum::extract::rejection::PathRejection;
+use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use backend_api::{Rule, Validate, Violation};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, value};
 use serde_json::Value;
 
 use crate::error::Error;
@@ -46,10 +49,7 @@ fn parse<T: DeserializeOwned + Serialize>(bytes: &[u8]) -> Result<T, Error> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         if error.inner().is_data() {
-            Error::Invalid(vec![Violation::new(
-                error.path().to_string(),
-                Rule::Form(error.inner().to_string()),
-            )])
+            Error::Invalid(vec![malformed(&error)])
         } else {
             Error::Unacceptable(StatusCode::BAD_REQUEST)
         }
@@ -65,6 +65,28 @@ fn parse<T: DeserializeOwned + Serialize>(bytes: &[u8]) -> Result<T, Error> {
         None => Ok(value),
     }
 }
+
+/// What cannot be read. The path to a field that is missing, or there twice, ends where that is noticed; its name is in
+/// serde's message, and nowhere else.
+fn malformed<E: fmt::Display>(error: &serde_path_to_error::Error<E>) -> Violation {
+    let (path, remark) = (error.path().to_string(), error.inner().to_string());
+    let named = ["missing field `", "duplicate field `"];
+    let mut named = named.iter().filter_map(|start| remark.strip_prefix(start));
+    let field = match named.next().and_then(|name| name.split('`').next()) {
+        Some(name) if path == ROOT => name.to_owned(),
+        Some(name) => format!("{path}.{name}"),
+        None => path,
+    };
+    let rule = match remark {
+        remark if remark.starts_with("missing field") => Rule::Missing,
+        remark if remark.starts_with("unknown field") => Rule::Unknown,
+        remark => Rule::Form(remark),
+    };
+    Violation::new(field, rule)
+}
+
+/// The path of a body as a whole.
+const ROOT: &str = ".";
 
 /// Where a body has a list that was read as an object: serde reads the one like the other, the contract does not.
 fn list_for_object(bytes: &[u8], read: &impl Serialize) -> Option<String> {
@@ -91,9 +113,8 @@ fn list_for_object(bytes: &[u8], read: &impl Serialize) -> Option<String> {
     }
     let given = serde_json::from_slice(bytes).ok()?;
     let path = search(&given, &serde_json::to_value(read).ok()?)?;
-    // The body as a whole has the path that it has in every other message.
     Some(if path.is_empty() {
-        ".".to_owned()
+        ROOT.to_owned()
     } else {
         path
     })
@@ -135,10 +156,15 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
         match axum::extract::Query::<T>::from_request_parts(parts, state).await {
             Ok(axum::extract::Query(query)) => Ok(Self(query)),
-            Err(rejection) => Err(Error::Invalid(vec![Violation::new(
-                "query",
-                Rule::Form(rejection.body_text()),
-            )])),
+            Err(rejection) => Err(Error::Invalid(vec![malformed_query(&rejection)])),
         }
     }
+}
+
+fn malformed_query(rejection: &QueryRejection) -> Violation {
+    let causes = iter::successors(rejection.source(), |&error| error.source());
+    let mut found = causes.filter_map(|error| error.downcast_ref().map(malformed::<value::Error>));
+    found
+        .next()
+        .unwrap_or_else(|| Violation::new("query", Rule::Form(rejection.body_text())))
 }

@@ -63,7 +63,11 @@ pub(crate) fn complete(mut document: OpenApi) -> OpenApi {
             .parameters
             .as_ref()
             .is_some_and(|parameters| !parameters.is_empty());
-        let body: &[u16] = if takes_body { &[400, 413, 415] } else { &[] };
+        let body: &[u16] = if takes_body {
+            &[400, 408, 413, 415]
+        } else {
+            &[]
+        };
         let input: &[u16] = if takes_body || takes_parameters {
             &[422]
         } else {

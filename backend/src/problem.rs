@@ -80,6 +80,10 @@ fn detail_of(status: StatusCode, language: Language) -> &'static str {
             "This path does not have this method.",
             "このパスではこのメソッドは使用できません。",
         ),
+        StatusCode::REQUEST_TIMEOUT => language.choose(
+            "The body did not arrive in time.",
+            "リクエストの本文の受信が時間内に完了しませんでした。",
+        ),
         StatusCode::PAYLOAD_TOO_LARGE => {
             language.choose("The body is too large.", "リクエストの本文が大きすぎます。")
         }

@@ -83,9 +83,17 @@ fn text(status: StatusCode, language: Language) -> &'static str {
             "This page cannot be used like that.",
             "このページではその操作はできません。",
         ),
+        StatusCode::REQUEST_TIMEOUT => language.choose(
+            "The request did not arrive in time. Try again.",
+            "リクエストの受信が時間内に完了しませんでした。再試行してください。",
+        ),
         StatusCode::PAYLOAD_TOO_LARGE => language.choose(
             "That was too much at once.",
             "送信された内容が大きすぎます。",
+        ),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => language.choose(
+            "Only the form of the portal can be sent here.",
+            "ここに送信できるのはポータルのフォームだけです。",
         ),
         status if status.is_server_error() => language.choose(
             "The service has a fault. Try again later.",

@@ -1,18 +1,34 @@
 //! Tables of users.
 
+use backend_api::limits::PAGE_MAX;
 use backend_api::{Language, User};
 use maud::{Markup, html};
 
 use super::layout;
 use crate::app::BASE;
 
-/// All users.
+/// All users, a page of the backend at a time.
 pub(crate) fn users(language: Language, users: &[User]) -> Markup {
     page(
         language,
         language.choose("All users", "ユーザー一覧"),
         users,
+        &next(language, users),
     )
+}
+
+/// A full page leads to the next one, which may turn out to be empty.
+fn next(language: Language, users: &[User]) -> Markup {
+    let is_full = i64::try_from(users.len()) == Ok(PAGE_MAX);
+    html! {
+        @if let Some(last) = users.last().filter(|_| is_full) {
+            p {
+                a id="nextUsersLink" href={ (BASE) "/getUsers?after=" (last.user_id) } {
+                    (language.choose("More users", "次のユーザー"))
+                }
+            }
+        }
+    }
 }
 
 /// The users who were added.
@@ -21,12 +37,14 @@ pub(crate) fn added(language: Language, users: &[User]) -> Markup {
         language,
         language.choose("Users added", "ユーザーを追加しました"),
         users,
+        &html! {},
     )
 }
 
-fn page(language: Language, title: &str, users: &[User]) -> Markup {
+fn page(language: Language, title: &str, users: &[User], below: &Markup) -> Markup {
     let content = html! {
         (table(language, title, users))
+        (below)
         p { a href={ (BASE) "/portal" } { (language.choose("Back to the portal", "ポータルに戻る")) } }
     };
     layout::page(language, title, &content)

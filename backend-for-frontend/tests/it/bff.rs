@@ -83,9 +83,14 @@ impl Bff {
         let body = form_urlencoded::Serializer::new(String::new())
             .extend_pairs(fields)
             .finish();
+        self.submit_body("application/x-www-form-urlencoded", body)
+            .await
+    }
+
+    pub(crate) async fn submit_body(&self, media_type: &str, body: impl Into<Body>) -> Answer {
         let request = Request::post("/backend-for-frontend/addUsers")
-            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
-        self.request(request.body(Body::from(body)).unwrap()).await
+            .header(header::CONTENT_TYPE, media_type);
+        self.request(request.body(body.into()).unwrap()).await
     }
 }
 
@@ -112,6 +117,15 @@ impl Answer {
             .unwrap()
             .0
             .to_owned()
+    }
+
+    /// Where the link with this id leads.
+    pub(crate) fn href_of(&self, id: &str) -> &str {
+        let element = self
+            .element(id)
+            .unwrap_or_else(|| panic!("no #{id} in {}", self.text));
+        let href = element.split_once("href=\"").unwrap().1;
+        href.split_once('"').unwrap().0
     }
 
     pub(crate) fn has(&self, id: &str) -> bool {

@@ -1,9 +1,11 @@
 //! The form that adds users, in front of the real backend.
 
-use axum::body::Body;
-use axum::http::{Request, StatusCode};
+use axum::http::StatusCode;
 
 use crate::bff::{Bff, button, user, with};
+
+/// What browsers send a form as.
+const FORM: &str = "application/x-www-form-urlencoded";
 
 async fn login_ids(bff: &Bff) -> Vec<String> {
     let page = bff.get("/getUsers").await;
@@ -218,8 +220,7 @@ async fn an_oversized_form_is_refused_with_a_page() {
             21,
         ),
     ] {
-        let request = Request::post("/backend-for-frontend/addUsers").body(Body::from(body));
-        let result = bff.request(request.unwrap()).await;
+        let result = bff.submit_body(FORM, body).await;
         assert_eq!(result.status, StatusCode::PAYLOAD_TOO_LARGE);
         assert_eq!(
             result.text_of("message-panel"),
@@ -231,17 +232,24 @@ async fn an_oversized_form_is_refused_with_a_page() {
 #[tokio::test]
 async fn nonsense_is_an_empty_form() {
     let bff = Bff::with_backend().await;
-    let body = Body::from(vec![0xff, 0x00, b'&', b'=', b'%', b'u']);
-    let result = bff
-        .request(
-            Request::post("/backend-for-frontend/addUsers")
-                .body(body)
-                .unwrap(),
-        )
-        .await;
+    let body = vec![0xff, 0x00, b'&', b'=', b'%', b'u'];
+    let result = bff.submit_body(FORM, body).await;
     assert_eq!(result.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert_eq!(
         result.text_of("firstName-0-message"),
         "Enter 1 to 50 characters."
     );
+}
+
+#[tokio::test]
+async fn what_is_no_form_is_refused_with_a_page() {
+    let bff = Bff::with_backend().await;
+    for media_type in ["application/json", "multipart/form-data; boundary=x"] {
+        let result = bff.submit_body(media_type, "users[0].loginId=saburo").await;
+        assert_eq!(result.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+        assert_eq!(
+            result.text_of("message-panel"),
+            "Only the form of the portal can be sent here."
+        );
+    }
 }

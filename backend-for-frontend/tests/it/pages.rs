@@ -1,8 +1,12 @@
 //! The pages in front of the real backend.
 
-use axum::http::{StatusCode, header};
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Request, StatusCode, header};
+use serde_json::json;
+use tower::ServiceExt;
 
-use crate::bff::Bff;
+use crate::bff::{Bff, backend, serve};
 
 /// A page with a line for each tag, which reads well in a snapshot. What stands behind the URLs of the assets changes
 /// with them.
@@ -46,6 +50,48 @@ async fn all_users_are_in_a_table() {
     insta::assert_snapshot!(lines(
         &Bff::with_backend().await.get("/getUsers").await.text
     ));
+}
+
+#[tokio::test]
+async fn many_users_are_shown_page_by_page() {
+    let backend = backend().await;
+    for number in 3..=1000 {
+        add(&backend, &format!("user.{number}")).await;
+    }
+    let bff = Bff::in_front_of(serve(backend).await);
+
+    let first = bff.get("/getUsers").await;
+    assert_eq!(first.text_of("td-userId-999"), "999");
+    assert!(!first.has("td-userId-1000"));
+    let link = first.href_of("nextUsersLink");
+    assert_eq!(link, "/backend-for-frontend/getUsers?after=999");
+
+    let last = bff.get("/getUsers?after=999").await;
+    assert_eq!(last.text_of("td-userId-0"), "1000");
+    assert!(!last.has("td-userId-1") && !last.has("nextUsersLink"));
+}
+
+/// Adds a user as a caller of the backend does.
+async fn add(backend: &Router, login_id: &str) {
+    let user = json!({
+        "firstName": "a", "familyName": "b", "loginId": login_id, "address": {"zipCode": "1", "address": "c"},
+    });
+    let request = Request::post(backend_api::paths::new_user())
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(Body::from(user.to_string()))
+        .unwrap();
+    let answer = backend.clone().oneshot(request).await.unwrap();
+    assert_eq!(answer.status(), StatusCode::CREATED);
+}
+
+#[tokio::test]
+async fn a_page_that_is_not_a_number_is_not_understood() {
+    let page = Bff::with_backend().await.get("/getUsers?after=x").await;
+    assert_eq!(page.status, StatusCode::BAD_REQUEST);
+    assert_eq!(
+        page.text_of("message-panel"),
+        "The request was not understood."
+    );
 }
 
 #[tokio::test]

@@ -37,8 +37,11 @@ fn wrong_configuration_names_its_variable() {
         "http://backend/path",
         "http://b?query",
         "http://a b",
+        "http://user:password@backend",
+        "http://127.0.0.1:99999",
     ] {
-        let (code, log) = log_of(&[("SERVICE_DNS", url)]);
+        // Nobody can listen there, so that the process ends in any case.
+        let (code, log) = log_of(&[("SERVICE_DNS", url), ("HOST", "192.0.2.1")]);
         assert_eq!(code, Some(1), "{url}");
         assert!(log.contains("SERVICE_DNS: expected"), "{url}: {log}");
     }

@@ -3,9 +3,9 @@
 /// Where the API starts.
 pub const BASE: &str = "/backend/api/v1";
 
-/// All users.
-pub fn users() -> String {
-    format!("{BASE}/users")
+/// Users by userId: at most `limit` of those after the given one.
+pub fn users(after: i64, limit: i64) -> String {
+    format!("{BASE}/users?limit={limit}&after={after}")
 }
 
 /// Where users are added.

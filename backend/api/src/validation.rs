@@ -52,7 +52,11 @@ pub enum Rule {
     SameAsPath,
     /// A whole number between two others, both included.
     Between(i64, i64),
-    /// The form that is documented; with the parser's remark, which is in English.
+    /// It must be there.
+    Missing,
+    /// It must be one that is documented.
+    Unknown,
+    /// The form that is documented; with the parser's remark, which only English messages show: it is in English.
     Form(String),
 }
 
@@ -83,9 +87,15 @@ impl Rule {
                 format!("Enter a whole number from {low} to {high}."),
                 format!("{low}以上、{high}以下の整数を入力してください。"),
             ),
+            Self::Missing => language
+                .choose("It is missing.", "必須項目です。")
+                .to_owned(),
+            Self::Unknown => language
+                .choose("There is no such field.", "定義されていない項目です。")
+                .to_owned(),
             Self::Form(remark) => language.choose(
                 format!("It is malformed: {remark}."),
-                format!("形式が正しくありません: {remark}"),
+                "形式が正しくありません。".to_owned(),
             ),
         }
     }

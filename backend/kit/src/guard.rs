@@ -1,14 +1,20 @@
 //! Bounds that hold for every request.
 
 use std::any::Any;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::body::{Body, Bytes};
+use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::StatusCode;
+use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
+use axum::{Error, Router};
+use hyper::body::{Frame, SizeHint};
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::timeout::TimeoutLayer;
 
 /// The largest body that is read, in bytes.
 const BODY_LIMIT: usize = 64 * 1024;
@@ -20,11 +26,55 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 pub fn guard<S: Clone + Send + Sync + 'static>(routes: Router<S>) -> Router<S> {
     routes
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .layer(TimeoutLayer::with_status_code(
-            StatusCode::SERVICE_UNAVAILABLE,
-            REQUEST_TIMEOUT,
-        ))
+        .layer(from_fn(in_time))
         .layer(CatchPanicLayer::custom(after_panic))
+}
+
+/// Gives up a request that takes too long. The status says who was waited for: alarms count what the service is to
+/// blame for, and a client that does not send its body is not.
+async fn in_time(request: Request, next: Next) -> Response {
+    let waits_for_client = Arc::new(AtomicBool::new(false));
+    let request = request.map(|body| {
+        Body::new(Watched {
+            body,
+            is_pending: Arc::clone(&waits_for_client),
+        })
+    });
+    match tokio::time::timeout(REQUEST_TIMEOUT, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) if waits_for_client.load(Ordering::Relaxed) => {
+            StatusCode::REQUEST_TIMEOUT.into_response()
+        }
+        Err(_) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+    }
+}
+
+/// A body, and whether somebody reads it and must wait for more of it.
+struct Watched {
+    body: Body,
+    is_pending: Arc<AtomicBool>,
+}
+
+impl hyper::body::Body for Watched {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let frame = Pin::new(&mut self.body).poll_frame(context);
+        self.is_pending.store(frame.is_pending(), Ordering::Relaxed);
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
 }
 
 /// The panic hook has logged the message already, with the request's span; it is nothing for the client.
@@ -34,9 +84,10 @@ fn after_panic(_message: Box<dyn Any + Send>) -> Response {
 
 #[cfg(test)]
 mod tests {
-    use axum::body::{Body, Bytes};
-    use axum::extract::Request;
-    use axum::routing::{get, post};
+    use std::convert::Infallible;
+
+    use axum::routing::{any, get, post};
+    use futures_util::stream::{self, Stream, StreamExt};
     use tower::ServiceExt;
 
     use super::*;
@@ -44,9 +95,14 @@ mod tests {
     async fn status_of(request: Request) -> StatusCode {
         let routes = Router::new()
             .route("/panic", get(panics))
-            .route("/hang", get(std::future::pending::<()>))
-            .route("/read", post(async |_: Bytes| ()));
+            .route("/hang", any(std::future::pending::<()>))
+            .route("/read", post(async |_: Bytes| ()))
+            .route("/read-and-hang", post(read_and_hang));
         guard(routes).oneshot(request).await.unwrap().status()
+    }
+
+    async fn read_and_hang(_: Bytes) {
+        std::future::pending().await
     }
 
     async fn panics() {
@@ -72,6 +128,36 @@ mod tests {
             status_of(get_of("/hang")).await,
             StatusCode::SERVICE_UNAVAILABLE
         );
+    }
+
+    fn started() -> impl Stream<Item = Result<&'static str, Infallible>> {
+        stream::iter([Ok("the start")])
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_never_ends_the_body_is_told_so() {
+        for body in [
+            Body::from_stream(started().chain(stream::pending())),
+            Body::from_stream(stream::pending::<Result<Bytes, Infallible>>()),
+        ] {
+            let request = Request::post("/read").body(body).unwrap();
+            assert_eq!(status_of(request).await, StatusCode::REQUEST_TIMEOUT);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_sent_the_body_is_not_to_blame() {
+        for (path, body) in [
+            ("/read-and-hang", Body::from_stream(started())),
+            // It is never asked for.
+            (
+                "/hang",
+                Body::from_stream(started().chain(stream::pending())),
+            ),
+        ] {
+            let request = Request::post(path).body(body).unwrap();
+            assert_eq!(status_of(request).await, StatusCode::SERVICE_UNAVAILABLE);
+        }
     }
 
     #[tokio::test]

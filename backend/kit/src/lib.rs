@@ -3,6 +3,7 @@
 //!
 //! A service keeps only what is its own; compare `backend/src/main.rs`.
 
+mod base_url;
 mod environment;
 mod guard;
 mod logs;
@@ -12,6 +13,7 @@ mod server;
 mod tls;
 mod version;
 
+pub use base_url::{BaseUrl, NotABaseUrl};
 pub use environment::{Environment, Misconfigured};
 pub use guard::guard;
 pub use logs::causes;

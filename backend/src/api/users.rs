@@ -60,11 +60,7 @@ impl Page {
         full.then(|| {
             (
                 LINK,
-                format!(
-                    "<{}?limit={limit}&after={}>; rel=\"next\"",
-                    paths::users(),
-                    last.user_id
-                ),
+                format!("<{}>; rel=\"next\"", paths::users(last.user_id, limit)),
             )
         })
     }

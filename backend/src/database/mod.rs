@@ -26,7 +26,9 @@ impl Database {
         let database = Self(match url {
             DatabaseUrl::SqliteInMemory => Kind::Sqlite(sqlite::Database::in_memory()?),
             DatabaseUrl::SqliteFile(uri) => Kind::Sqlite(sqlite::Database::file(uri)?),
-            DatabaseUrl::Postgres(options) => Kind::Postgres(postgres::Database::new(options)),
+            DatabaseUrl::Postgres(options) => {
+                Kind::Postgres(postgres::Database::open(options).await?)
+            }
         });
         migrations::run(&database).await?;
         Ok(database)
@@ -35,7 +37,7 @@ impl Database {
     /// A session that only reads.
     pub(crate) async fn read(&self) -> Result<Session, Error> {
         Ok(match &self.0 {
-            Kind::Sqlite(database) => Session::Sqlite(database.read().await),
+            Kind::Sqlite(database) => Session::Sqlite(database.read().await?),
             Kind::Postgres(database) => Session::Postgres(database.read().await?),
         })
     }

@@ -5,7 +5,9 @@ use std::time::Duration;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow};
 use sqlx::query::Query;
-use sqlx::{Column, PgConnection, PgPool, Postgres, Row as _, Transaction, TypeInfo};
+use sqlx::{
+    Column, Connection as _, PgConnection, PgPool, Postgres, Row as _, Transaction, TypeInfo,
+};
 
 use super::{Argument, Error, Row};
 
@@ -15,6 +17,13 @@ const CONNECTIONS: u32 = 10;
 /// How long a request waits for a connection; less than callers wait for an answer.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// How long a statement waits for somebody else's lock; less than a request waits for a connection, so that those who
+/// wait for a lock cannot keep all connections from those who do not.
+const LOCK_TIMEOUT: &str = "1s";
+
+/// How long a statement may run; less than a request may take, so that one that was given up does not go on.
+const STATEMENT_TIMEOUT: &str = "10s";
+
 /// Any number will do, as long as nothing else in the database uses it.
 const MIGRATION_LOCK: i64 = 7_465_926_113;
 
@@ -22,12 +31,21 @@ const MIGRATION_LOCK: i64 = 7_465_926_113;
 pub(super) struct Database(PgPool);
 
 impl Database {
-    /// Connects with the first session.
-    pub(super) fn new(options: &PgConnectOptions) -> Self {
+    pub(super) async fn open(options: &PgConnectOptions) -> Result<Self, Error> {
         let pool = PgPoolOptions::new()
             .max_connections(CONNECTIONS)
             .acquire_timeout(ACQUIRE_TIMEOUT);
-        Self(pool.connect_lazy_with(options.clone()))
+        let options = options.clone().options([
+            ("lock_timeout", LOCK_TIMEOUT),
+            ("statement_timeout", STATEMENT_TIMEOUT),
+        ]);
+        let pool = pool.connect_lazy_with(options.clone());
+        match pool.acquire().await {
+            // That is all that the pool tells of the tries that failed.
+            Err(sqlx::Error::PoolTimedOut) => Err(why_not(&options).await),
+            Err(error) => Err(error.into()),
+            Ok(_) => Ok(Self(pool)),
+        }
     }
 
     pub(super) async fn read(&self) -> Result<Session, Error> {
@@ -40,10 +58,23 @@ impl Database {
 
     pub(super) async fn migrate(&self) -> Result<Session, Error> {
         let mut session = self.write().await?;
+        // Another instance may be at a long migration, and this one as well.
+        session
+            .script("SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0")
+            .await?;
         session
             .execute("SELECT pg_advisory_xact_lock($1)", &[MIGRATION_LOCK.into()])
             .await?;
         Ok(session)
+    }
+}
+
+/// Why there is no connection.
+async fn why_not(options: &PgConnectOptions) -> Error {
+    let connection = PgConnection::connect_with(options);
+    match tokio::time::timeout(ACQUIRE_TIMEOUT, connection).await {
+        Ok(Err(error)) => error.into(),
+        Ok(Ok(_)) | Err(_) => sqlx::Error::PoolTimedOut.into(),
     }
 }
 
@@ -127,9 +158,10 @@ impl From<sqlx::Error> for Error {
     }
 }
 
-/// Classes of SQLSTATE: connection lost, out of resources, shutting down or starting.
+/// Classes of SQLSTATE: connection lost, out of resources, stopped by an operator or a time-out; and two codes: a lock
+/// that somebody else keeps, and a server that only reads since another one took its place.
 fn is_outage(code: &str) -> bool {
-    ["08", "53", "57P"]
+    ["08", "53", "57", "55P03", "25006"]
         .iter()
         .any(|class| code.starts_with(class))
 }

@@ -111,6 +111,70 @@ async fn bodies_that_are_not_what_the_contract_promises() {
 }
 
 #[tokio::test]
+async fn what_is_missing_or_unknown_is_named() {
+    let service = service().await;
+    for (line, body, field) in [
+        ("POST /users/0/emails/new", Some(json!({})), "email"),
+        (
+            "POST /users/0/emails/new",
+            Some(json!({"email": "a@b.c", "mail": 1})),
+            "mail",
+        ),
+        (
+            "POST /users/new",
+            Some(
+                json!({"firstName": "a", "familyName": "b", "loginId": "c", "address": {"address": "d"}}),
+            ),
+            "address.zipCode",
+        ),
+        (
+            "POST /users/new",
+            Some(json!({
+                "firstName": "a", "familyName": "b", "loginId": "c",
+                "address": {"zipCode": "1", "address": "d"}, "emailList": [{"email": "a@b.c"}, {}],
+            })),
+            "emailList[1].email",
+        ),
+        ("GET /users?limit=x", None, "limit"),
+        ("GET /users?limit=1&limit=2", None, "limit"),
+        ("GET /users?after=1.5", None, "after"),
+        ("GET /users?offset=1", None, "offset"),
+        ("GET /users/loginId", None, "loginId"),
+    ] {
+        let answer = service.send(line, body).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{line}");
+        assert_eq!(answer.json["errors"][0]["field"], field, "{}", answer.text);
+    }
+}
+
+#[tokio::test]
+async fn japanese_problems_are_in_japanese_alone() {
+    let service = service().await;
+    for (line, body, message) in [
+        (
+            "POST /users/0/emails/new",
+            Some(json!({"email": 1})),
+            "形式が正しくありません。",
+        ),
+        (
+            "POST /users/0/emails/new",
+            Some(json!({})),
+            "必須項目です。",
+        ),
+        (
+            "POST /users/0/emails/new",
+            Some(json!({"email": "a@b.c", "mail": 1})),
+            "定義されていない項目です。",
+        ),
+        ("GET /users?limit=x", None, "形式が正しくありません。"),
+    ] {
+        let request = request(line, body).header(header::ACCEPT_LANGUAGE, "ja");
+        let answer = service.request(request.body_of_json()).await;
+        assert_eq!(answer.json["errors"][0]["message"], message, "{line}");
+    }
+}
+
+#[tokio::test]
 async fn unknown_fields_and_numbers_out_of_range() {
     let service = service().await;
     let update = |extra: &str| {

@@ -1,6 +1,7 @@
 //! The scenarios over PostgreSQL, and what only PostgreSQL is for: several instances.
 
 use axum::http::StatusCode;
+use sqlx::{Connection, PgConnection};
 
 use crate::cluster::{self, Cluster};
 use crate::scenarios::{self, scenarios};
@@ -89,4 +90,91 @@ async fn the_service_recovers_when_the_database_is_gone_and_back() {
         service.get("/backend/health/ready").await.status,
         StatusCode::OK
     );
+}
+
+/// Waits until so many connections to the database wait for a lock.
+async fn waiting_for_a_lock(connection: &mut PgConnection, count: i64) {
+    let sql = "SELECT COUNT(*) FROM pg_stat_activity \
+               WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    while sqlx::query_scalar::<_, i64>(sql)
+        .fetch_one(&mut *connection)
+        .await
+        .unwrap()
+        < count
+    {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn writers_who_wait_for_a_lock_do_not_keep_readers_out() {
+    let url = cluster::new_database().await;
+    let service = Service::with_sample(&url).await;
+    let mut holder = PgConnection::connect(&url).await.unwrap();
+    let mut watcher = PgConnection::connect(&url).await.unwrap();
+    let mut held = holder.begin().await.unwrap();
+    sqlx::raw_sql("SELECT * FROM usr WHERE user_id = 1 FOR UPDATE")
+        .execute(&mut *held)
+        .await
+        .unwrap();
+
+    let mut writers = tokio::task::JoinSet::new();
+    for _ in 0..10 {
+        let service = service.clone();
+        writers.spawn(async move { service.send("DELETE /users/1", None).await.status });
+    }
+    waiting_for_a_lock(&mut watcher, 10).await;
+    for path in ["/users/1", "/backend/health/ready"] {
+        assert_eq!(service.get(path).await.status, StatusCode::OK, "{path}");
+    }
+    let statuses = writers.join_all().await;
+    assert_eq!(statuses, [StatusCode::SERVICE_UNAVAILABLE; 10]);
+
+    held.rollback().await.unwrap();
+    let deletion = service.send("DELETE /users/1", None).await;
+    assert_eq!(deletion.status, StatusCode::OK);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_statement_that_is_cancelled_is_an_outage() {
+    let url = cluster::new_database().await;
+    let service = Service::with_sample(&url).await;
+    let mut holder = PgConnection::connect(&url).await.unwrap();
+    let mut held = holder.begin().await.unwrap();
+    sqlx::raw_sql("LOCK TABLE usr")
+        .execute(&mut *held)
+        .await
+        .unwrap();
+
+    let reading = tokio::spawn(async move { service.get("/users/1").await.status });
+    let mut watcher = PgConnection::connect(&url).await.unwrap();
+    waiting_for_a_lock(&mut watcher, 1).await;
+    sqlx::raw_sql(
+        "SELECT pg_cancel_backend(pid) FROM pg_stat_activity \
+         WHERE datname = current_database() AND wait_event_type = 'Lock'",
+    )
+    .execute(&mut watcher)
+    .await
+    .unwrap();
+    assert_eq!(reading.await.unwrap(), StatusCode::SERVICE_UNAVAILABLE);
+}
+
+/// As one is that another server took the place of.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_only_reads_is_an_outage_for_those_who_write() {
+    let url = cluster::new_database().await;
+    let service = Service::with_sample(&url).await;
+    let mut admin = PgConnection::connect(&url).await.unwrap();
+    sqlx::raw_sql(
+        "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = on', \
+         current_database()); END $$; \
+         SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+         WHERE datname = current_database() AND pid <> pg_backend_pid()",
+    )
+    .execute(&mut admin)
+    .await
+    .unwrap();
+    let deletion = service.send("DELETE /users/1", None).await;
+    assert_eq!(deletion.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(service.get("/users/1").await.status, StatusCode::OK);
 }

@@ -48,6 +48,49 @@ mod in_a_file {
         let numbers = scenarios::add_side_by_side(&instances, 20).await;
         assert_eq!(numbers, (3..23).collect::<Vec<_>>());
     }
+
+    /// Both requests are answered by this one thread: one that blocked it would end only after its own time-out.
+    #[tokio::test]
+    async fn a_lock_of_another_process_holds_up_only_those_who_write() {
+        let folder = TempDir::new().unwrap();
+        let service = Service::with_sample(&url(folder.path())).await;
+        let other = rusqlite::Connection::open(folder.path().join("users.db")).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+
+        let deletion = service.send("DELETE /users/1", None);
+        let others = async {
+            for path in ["/backend/health/live", "/backend/health/ready", "/users/1"] {
+                assert_eq!(service.get(path).await.status, StatusCode::OK, "{path}");
+            }
+            other.execute_batch("ROLLBACK").unwrap();
+        };
+        let (deletion, ()) = tokio::join!(deletion, others);
+        assert_eq!(deletion.status, StatusCode::OK);
+    }
+
+    #[tokio::test]
+    async fn where_the_file_is_gone_nothing_is_accepted_any_more() {
+        let folder = TempDir::new().unwrap();
+        let service = Service::with_sample(&url(folder.path())).await;
+        let file = folder.path().join("users.db");
+        for replaced in [false, true] {
+            if replaced {
+                std::fs::write(&file, "another file").unwrap();
+            } else {
+                std::fs::rename(&file, folder.path().join("old.db")).unwrap();
+            }
+            for line in ["DELETE /users/1", "GET /users", "GET /backend/health/ready"] {
+                let answer = service.send(line, None).await;
+                assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{line}");
+            }
+            let live = service.get("/backend/health/live").await;
+            assert_eq!(live.status, StatusCode::OK);
+        }
+
+        std::fs::rename(folder.path().join("old.db"), &file).unwrap();
+        let deletion = service.send("DELETE /users/1", None).await;
+        assert_eq!(deletion.status, StatusCode::OK);
+    }
 }
 
 use axum::http::StatusCode;
