@@ -36,7 +36,8 @@ mod tests {
     /// The manifest of an image of that commit. Its digest is another one than
     /// [`digest`] of the content: no decision reads it.
     pub(super) fn manifest(content: &str, revision: &str) -> Manifest {
-        let descriptor = json!({ "mediaType": "", "digest": digest(content), "size": 1 });
+        let config = "application/vnd.oci.image.config.v1+json";
+        let descriptor = json!({ "mediaType": config, "digest": digest(content), "size": 1 });
         let manifest = json!({
             "schemaVersion": 2,
             "mediaType": MediaType::OciManifest.name(),

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use super::PREVIOUS;
 use super::apply::commit_tag;
 use crate::error::{Fault, Kind};
-use crate::oci::{Digest, Manifest, RepositoryName, Tag, annotation};
+use crate::oci::{Digest, Manifest, References, RepositoryName, Tag, annotation};
 use crate::workspace::{TagPolicy, is_dirty};
 
 /// Where a promotion or a rollback takes place, by name.
@@ -176,6 +176,7 @@ pub fn plan(names: Names<'_>, wish: &Wish, seen: Observation) -> Result<Plan, Fa
                 "check the digest; `cargo xtask staging-tag` pushes the image that was built last",
             )
     })?;
+    check_runs(&manifest, &wish.digest)?;
     check_origin(&manifest, names.production)?;
     if let Some((_, staging_tag)) = names.staging {
         // The commit's tag goes along with the image: it must fit before that is moved.
@@ -230,6 +231,39 @@ fn check_expectation(
         .hint("look at what was released meanwhile, then promote again with the digest above behind --expect"))
 }
 
+/// What the configuration of an image is called: by OCI, by Docker, and by Docker at first.
+const CONFIGS: [&str; 3] = [
+    "application/vnd.oci.image.config.v1+json",
+    "application/vnd.docker.container.image.v1+json",
+    "application/octet-stream",
+];
+
+/// Charts, signatures and attestations have manifests too: a digest that was mistaken for
+/// an image's ends here, and not when ECS cannot start it. Layers of images are archives.
+fn check_runs(manifest: &Manifest, digest: &Digest) -> Result<(), Fault> {
+    let why = match manifest.references() {
+        References::Index { manifests } if manifests.is_empty() => {
+            Some("its index is empty".to_owned())
+        }
+        References::Index { .. } => None,
+        References::Image { blobs } => match blobs.split_first() {
+            None => Some("it has no configuration".to_owned()),
+            Some((config, _)) if !CONFIGS.contains(&&*config.media_type) => {
+                Some(format!("its configuration is {}", config.media_type))
+            }
+            Some((_, layers)) => layers
+                .iter()
+                .find(|layer| !layer.media_type.contains(".tar"))
+                .map(|layer| format!("it has a layer of {}", layer.media_type)),
+        },
+    };
+    why.map_or(Ok(()), |why| {
+        Err(Kind::Refused
+            .because(format!("{digest} is no image that can run: {why}"))
+            .hint("pass the digest of the image itself, as `cargo xtask staging-tag` prints it"))
+    })
+}
+
 /// An image from a tree with uncommitted changes cannot be built again from its
 /// commit: it does not leave this machine for production.
 pub(super) fn check_origin(manifest: &Manifest, production: &RepositoryName) -> Result<(), Fault> {
@@ -248,8 +282,11 @@ pub(super) fn check_origin(manifest: &Manifest, production: &RepositoryName) -> 
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::super::tests::{TAG, digest, manifest, names, names_with_staging};
     use super::*;
+    use crate::oci::MediaType;
 
     fn wish() -> Wish {
         Wish {
@@ -388,6 +425,56 @@ mod tests {
             };
             let planned = names_with_staging(tag, staging, |names| plan(names, &wish(), seen));
             assert_eq!(planned.is_ok(), fits, "{tag} {staging}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_image_is_not_released() {
+        let of = |media_type: &str| json!({ "mediaType": media_type, "digest": digest("part"), "size": 1 });
+        let image = |config: &str, layers: &[&str]| {
+            let layers: Vec<_> = layers.iter().copied().map(of).collect();
+            json!({ "mediaType": MediaType::OciManifest.name(), "config": of(config), "layers": layers })
+        };
+        let index = |manifests: &[serde_json::Value]| json!({ "mediaType": MediaType::OciIndex.name(), "manifests": manifests });
+        let [oci, docker, _] = CONFIGS;
+        for (manifest, why) in [
+            (
+                image(oci, &["application/vnd.oci.image.layer.v1.tar+zstd"]),
+                None,
+            ),
+            (
+                image(
+                    docker,
+                    &["application/vnd.docker.image.rootfs.diff.tar.gzip"],
+                ),
+                None,
+            ),
+            (index(&[of(MediaType::OciManifest.name())]), None),
+            (index(&[]), Some("empty")),
+            (
+                image("application/vnd.cncf.helm.config.v1+json", &[]),
+                Some("helm"),
+            ),
+            (
+                image(oci, &["application/vnd.dev.cosign.simplesigning.v1+json"]),
+                Some("cosign"),
+            ),
+        ] {
+            let mut manifest = manifest;
+            manifest["schemaVersion"] = 2.into();
+            let manifest = Manifest::parse(manifest.to_string().into(), None).unwrap();
+            let seen = Observation {
+                manifest: Some(manifest),
+                ..seen(None)
+            };
+            match (names(|names| plan(names, &wish(), seen)), why) {
+                (Ok(_), None) => {}
+                (Err(fault), Some(why)) => {
+                    assert!(fault.to_string().contains(why), "{fault}");
+                    assert_eq!(Fault::kind_of(&fault.into()), Kind::Refused);
+                }
+                (found, why) => panic!("{found:?}, expected {why:?}"),
+            }
         }
     }
 }
