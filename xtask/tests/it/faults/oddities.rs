@@ -539,7 +539,9 @@ fn a_missing_tag_is_asked_for_again_only_where_head_may_not_be_known() {
         }
         let digest = STOCK.new.to_string();
         let named: &[&str] = if more { &["--digest", &digest] } else { &[] };
-        let ran = sandbox(&registry).run(["promote", "backend"].iter().chain(named));
+        // Without an account: one would be tried where a tag seems to be absent.
+        let sandbox = Sandbox::new().with("BACKEND_IMAGE_REPO_NAME", registry.repository("app"));
+        let ran = sandbox.run(["promote", "backend"].iter().chain(named));
         assert_eq!(ran.code, Some(0), "{}", ran.stderr);
         let asked = registry.asked();
         let found = asked
