@@ -7,7 +7,6 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{self, Context, Format, Global, Report};
-use crate::error::Kind;
 use crate::{console, process};
 
 /// The kinds of errors, as `error::Kind` has them.
@@ -90,9 +89,8 @@ impl Cli {
         console::set_verbose(self.global.verbose);
         let format = self.global.format;
         process::on_interrupt(move || {
-            let report = Report::of_error(Kind::Interrupted.because("interrupted").into());
             // Nobody is left to be told that standard output cannot be written.
-            let _ = report.print_results(format);
+            let _ = Report::of_interrupt().print_results(format);
         });
         let report = process::end_on_interrupt().and_then(|()| self.dispatch());
         process::yield_to_interrupt();

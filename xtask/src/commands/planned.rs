@@ -1,15 +1,19 @@
 //! Changes to the production of several services: all of them are planned before the
 //! first one is made.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
 use anyhow::Result;
 
 use super::service_locks::ServiceLocks;
 use super::{Context, Entry, Report, SERVICES_AT_ONCE};
 use crate::delivery::{Intention, Records};
+use crate::error::Fault;
 use crate::promotion::Place;
 use crate::registry::Access;
 use crate::workspace::Service;
-use crate::{console, parallel};
+use crate::{console, parallel, process};
 
 /// A change to one service's production for which all checks hold.
 pub(super) trait Planned: Send + Sync {
@@ -25,8 +29,8 @@ pub(super) trait Planned: Send + Sync {
     /// Makes the change and records it; one that is not needed may still have to be recorded.
     fn apply(&self) -> Result<Applied>;
 
-    /// Warns that some services came through and others did not.
-    fn warn(done: &[&str], missing: &[&str]);
+    /// Says that some services came through and others did not.
+    fn fault_of_some(done: &[&str], missing: &[&str]) -> Fault;
 
     /// The line that tells people how it ended.
     fn told(&self, outcome: Outcome) -> String;
@@ -37,7 +41,7 @@ pub(super) trait Planned: Send + Sync {
     }
 
     /// The result.
-    fn into_entry(self, outcome: Result<Outcome>) -> Entry;
+    fn entry(&self, outcome: Result<Outcome>) -> Entry;
 }
 
 /// A change that was made, and whether it could be recorded: it was made all the same.
@@ -103,35 +107,85 @@ pub(super) fn carry_out<'a, T: Sync, P: Planned>(
     let turn = Turn::take(context, items.iter().map(service_of), dry_run);
     let plans = parallel::map(items, SERVICES_AT_ONCE, |item| plan(item, &turn));
     if dry_run || plans.iter().any(Result::is_err) {
-        let entries = plans.into_iter().map(|plan| {
-            plan.map_or_else(
-                |failed| failed,
-                |plan| {
-                    let outcome = ended(&plan, Outcome::Planned);
-                    tell(context, plan, Ok(outcome))
-                },
-            )
+        let entries = plans.into_iter().map(|plan| match plan {
+            Ok(plan) => tell(context, &plan, Ok(ended(&plan, Outcome::Planned))),
+            Err(failed) => failed,
         });
         return Report::new(entries.collect());
     }
     let plans: Vec<P> = plans.into_iter().flatten().collect();
-    let applied = parallel::map(&plans, SERVICES_AT_ONCE, |plan| {
-        if let Some(begun) = plan.begun() {
-            console::note(format_args!(
-                "{}: finishing {begun}",
-                plan.service().package
-            ));
+    let progress = Arc::new(Progress::of(&plans));
+    let interrupted = Arc::clone(&progress);
+    process::on_interrupt(move || interrupted.tell::<P>());
+    let entries = parallel::map(&plans, SERVICES_AT_ONCE, |plan| {
+        make(context, plan, &progress)
+    });
+    let report = Report::new(entries);
+    match progress.fault::<P>() {
+        Some(fault) => report.failing(fault.into()),
+        None => report,
+    }
+}
+
+/// Makes a change, tells how it ended and gives the result.
+fn make<P: Planned>(context: &Context, plan: &P, progress: &Progress) -> Entry {
+    let package = &plan.service().package;
+    if let Some(begun) = plan.begun() {
+        console::note(format_args!("{package}: finishing {begun}"));
+    }
+    let applied = plan.apply();
+    let is_made = applied.is_ok();
+    // What was done and not recorded is a failure all the same.
+    let recorded = applied.and_then(|applied| applied.recorded);
+    let outcome = recorded.map(|()| ended(plan, Outcome::Changed));
+    let entry = tell(context, plan, outcome);
+    if is_made {
+        entry.keep_for_interrupt();
+        progress.came_through(package);
+    }
+    entry
+}
+
+/// Which services have come through, by package.
+struct Progress(Mutex<BTreeMap<String, bool>>);
+
+impl Progress {
+    fn of(plans: &[impl Planned]) -> Self {
+        let packages = plans.iter().map(|plan| plan.service().package.clone());
+        Self(Mutex::new(
+            packages.map(|package| (package, false)).collect(),
+        ))
+    }
+
+    fn came_through(&self, package: &str) {
+        self.services().insert(package.to_owned(), true);
+    }
+
+    /// Where some services came through and others did not, says which.
+    fn fault<P: Planned>(&self) -> Option<Fault> {
+        let services = self.services();
+        let names = |through: bool| -> Vec<_> {
+            let services = services
+                .iter()
+                .filter(|(_, is_through)| **is_through == through);
+            services.map(|(package, _)| package.as_str()).collect()
+        };
+        let (done, missing) = (names(true), names(false));
+        (!done.is_empty() && !missing.is_empty()).then(|| P::fault_of_some(&done, &missing))
+    }
+
+    /// Says after an interrupt where the services are.
+    fn tell<P: Planned>(&self) {
+        if let Some(fault) = self.fault::<P>() {
+            console::error(&fault.into());
+        } else if self.services().values().any(|is_through| !is_through) {
+            console::hint("what had begun may have moved the tag: the same command finishes it");
         }
-        plan.apply()
-    });
-    tell_apart(&plans, &applied);
-    let entries = plans.into_iter().zip(applied).map(|(plan, applied)| {
-        // What was done and not recorded is a failure all the same.
-        let recorded = applied.and_then(|applied| applied.recorded);
-        let outcome = recorded.map(|()| ended(&plan, Outcome::Changed));
-        tell(context, plan, outcome)
-    });
-    Report::new(entries.collect())
+    }
+
+    fn services(&self) -> MutexGuard<'_, BTreeMap<String, bool>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// `outcome`, unless there was nothing to do.
@@ -144,28 +198,14 @@ fn ended(plan: &impl Planned, outcome: Outcome) -> Outcome {
 }
 
 /// Tells how a change ended, then what to type next, and gives the result.
-fn tell<P: Planned>(context: &Context, plan: P, outcome: Result<Outcome>) -> Entry {
+fn tell(context: &Context, plan: &impl Planned, outcome: Result<Outcome>) -> Entry {
     if let Ok(outcome) = outcome {
         console::note(plan.told(outcome));
         if outcome == Outcome::Changed {
             plan.hints(context).iter().for_each(console::hint);
         }
     }
-    plan.into_entry(outcome)
-}
-
-/// Where some services came through and others did not, says which.
-fn tell_apart<P: Planned>(plans: &[P], applied: &[Result<Applied>]) {
-    let names = |came_through: bool| -> Vec<_> {
-        let pairs = plans.iter().zip(applied);
-        let pairs = pairs.filter(|(_, applied)| applied.is_ok() == came_through);
-        let names = pairs.map(|(plan, _)| plan.service().package.as_str());
-        names.collect()
-    };
-    let (done, missing) = (names(true), names(false));
-    if !done.is_empty() && !missing.is_empty() {
-        P::warn(&done, &missing);
-    }
+    plan.entry(outcome)
 }
 
 /// Makes a change to a production tag, and records before what it is to be: where records

@@ -5,7 +5,7 @@ use super::planned::{self, Applied, Outcome, Planned, Turn};
 use super::{Context, Entry, Report, Services, claims};
 use crate::console;
 use crate::delivery::{Intention, PromotionRecord, Records};
-use crate::error::Kind;
+use crate::error::{Fault, Kind};
 use crate::oci::{Digest, RepositoryName, Tag};
 use crate::parameters::in_codebuild;
 use crate::promotion::{Change, Expectation, Place, Plan, Wish, look, plan};
@@ -245,12 +245,11 @@ impl Planned for Promotion<'_> {
         Ok(Applied { recorded })
     }
 
-    fn warn(done: &[&str], missing: &[&str]) {
-        console::warn(format_args!(
-            "promoted: {}; not promoted: {}; the same command finishes the work",
-            done.join(", "),
-            missing.join(", ")
-        ));
+    fn fault_of_some(done: &[&str], missing: &[&str]) -> Fault {
+        let (done, missing) = (done.join(", "), missing.join(", "));
+        Kind::Failed
+            .because(format!("promoted: {done}; not promoted: {missing}"))
+            .hint("the same command finishes the work")
     }
 
     fn told(&self, outcome: Outcome) -> String {
@@ -274,7 +273,7 @@ impl Planned for Promotion<'_> {
         }
     }
 
-    fn into_entry(self, outcome: Result<Outcome>) -> Entry {
+    fn entry(&self, outcome: Result<Outcome>) -> Entry {
         let object = Object {
             digest: Some(self.plan.digest),
             previous: self.plan.previous(),

@@ -3,6 +3,7 @@
 use std::io::{ErrorKind, Write as _};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context as _, Result};
 use serde::Serialize;
@@ -14,6 +15,9 @@ use crate::error::{Fault, Kind};
 
 /// Whether the results of this process are on standard output.
 static PRINTED: AtomicBool = AtomicBool::new(false);
+
+/// The results that an interrupt cannot take back.
+static KEPT: Mutex<Vec<Entry>> = Mutex::new(Vec::new());
 
 /// What is said of one service (parameter, finding, file, stage).
 #[derive(Debug)]
@@ -59,6 +63,15 @@ impl Entry {
         }
     }
 
+    /// Lets the results have it also where an interrupt ends the command.
+    pub(super) fn keep_for_interrupt(&self) {
+        kept().push(Self {
+            text: self.text.clone(),
+            object: self.object.clone(),
+            error: None,
+        });
+    }
+
     /// The same with a line of text: for results of which each has one, failed or not.
     #[must_use]
     pub fn with_text(mut self, text: impl Into<String>) -> Self {
@@ -82,6 +95,10 @@ impl Entry {
     pub fn of_failure(service: &str, error: anyhow::Error) -> Self {
         Self::failed(&json!({ "service": service, "outcome": "failed" }), error)
     }
+}
+
+fn kept() -> MutexGuard<'static, Vec<Entry>> {
+    KEPT.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// An object with its error.
@@ -126,6 +143,14 @@ impl Report {
     pub fn of_error(error: anyhow::Error) -> Self {
         let object = json!({ "service": null, "outcome": "failed" });
         Self::new(vec![Entry::failed(&object, error)])
+    }
+
+    /// The report of a command that an interrupt ends: what was done stays done.
+    pub fn of_interrupt() -> Self {
+        let mut entries = std::mem::take(&mut *kept());
+        let interrupted = Kind::Interrupted.because("interrupted").into();
+        entries.extend(Self::of_error(interrupted).entries);
+        Self::new(entries)
     }
 
     /// The first error, where there is one; the others are told.

@@ -3,8 +3,8 @@ use serde::Serialize;
 
 use super::planned::{self, Applied, Outcome, Planned, Turn};
 use super::{Context, Entry, Report, Services, Tagged, claims};
-use crate::console;
 use crate::delivery::{Intention, PromotionRecord, Records};
+use crate::error::{Fault, Kind};
 use crate::oci::{Digest, Tag, Target};
 use crate::promotion::{
     Begun, PREVIOUS, Place, RollbackPlan, RollbackWish, look_back, plan_rollback,
@@ -141,13 +141,14 @@ impl Planned for Prepared<'_> {
     }
 
     /// The same command again would bring those that went back to where they were.
-    fn warn(done: &[&str], missing: &[&str]) {
-        console::warn(format_args!(
-            "rolled back: {}; not rolled back: {}; `cargo xtask rollback {}` finishes the work",
-            done.join(", "),
-            missing.join(", "),
-            missing.join(" ")
-        ));
+    fn fault_of_some(done: &[&str], missing: &[&str]) -> Fault {
+        let names = missing.join(" ");
+        let (done, missing) = (done.join(", "), missing.join(", "));
+        Kind::Failed
+            .because(format!("rolled back: {done}; not rolled back: {missing}"))
+            .hint(format!(
+                "`cargo xtask rollback {names}` finishes the work; the others would move again"
+            ))
     }
 
     fn told(&self, outcome: Outcome) -> String {
@@ -195,14 +196,14 @@ impl Planned for Prepared<'_> {
         again.into_iter().chain(deployment).collect()
     }
 
-    fn into_entry(self, outcome: Result<Outcome>) -> Entry {
+    fn entry(&self, outcome: Result<Outcome>) -> Entry {
         let service = self.service.package.clone();
         let result = outcome.map(|outcome| RolledBack {
             service: service.clone(),
             outcome: outcome.word("rolled-back"),
             image: Tagged {
                 repository: self.repository.name().clone(),
-                tag: self.tag,
+                tag: self.tag.clone(),
                 digest: self.plan.digest,
             },
             previous: self.plan.previous,

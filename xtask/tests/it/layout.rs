@@ -389,7 +389,7 @@ fn where_some_services_go_back_and_others_do_not_each_is_told() {
     sandbox.run(["rollback"]).fails(
         1,
         &[
-            "rolled back: backend-for-frontend; not rolled back: backend;",
+            "error: rolled back: backend-for-frontend; not rolled back: backend",
             "`cargo xtask rollback backend` finishes the work",
         ],
     );

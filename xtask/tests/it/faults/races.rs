@@ -1,5 +1,6 @@
 //! Others at work on the same tags, tags that do not move, and several services.
 
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -10,7 +11,7 @@ use xtask::registry::Repository as _;
 use super::{STOCK, sandbox};
 use crate::support::image::{Image, layout};
 use crate::support::scripted::{Answer, Fault, Matching, Scripted, When};
-use crate::support::{Ran, Sandbox, tell};
+use crate::support::{Ran, Sandbox, output_of, tell, wait_for_line};
 
 pub(super) const TAG: &str = "1.0.RELEASE";
 
@@ -312,7 +313,33 @@ fn where_one_service_of_several_fails_each_is_told_and_the_next_run_finishes() {
     let ran = sandbox.run(["--timeout", "5", "promote"]);
     let apart = "promoted: service-001, service-002; not promoted: service-000";
     ran.fails(7, &[apart, "error: promoting service-000"]);
+    let last = ran.stderr.lines().last();
+    assert_eq!(last, Some("hint: the same command finishes the work"));
     assert_eq!(ran.stdout.lines().count(), 2);
+}
+
+#[test]
+fn an_interrupt_tells_which_services_came_through() {
+    let registry = Scripted::start(STOCK.state());
+    let sandbox = many(&registry, 2);
+    let put = Matching::new("PUT", format!("/v2/service-001/manifests/{TAG}"));
+    registry.script(put, When::From(1), Fault::Silence);
+    let mut child = sandbox
+        .command(["--timeout", "60", "promote", "--format", "json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // The last line of those about the service that comes through.
+    wait_for_line(&mut child, "service-000:1.0.RELEASE was created");
+    output_of(Command::new("kill").args(["-INT", &child.id().to_string()]));
+    let ran = Ran::from(child.wait_with_output().unwrap());
+    let apart = "promoted: service-000; not promoted: service-001";
+    ran.fails(130, &[apart, "the same command finishes the work"]);
+    let objects: Vec<Value> = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(outcomes(&objects), ["promoted", "failed"]);
+    assert_eq!(objects[0]["service"], "service-000");
+    assert_eq!(objects[1]["error"]["kind"], "interrupted");
 }
 
 #[test]
