@@ -35,11 +35,11 @@ impl Drop for Running {
     }
 }
 
-/// A backend behind TLS without users, as files in `folder`. Its certificate is for localhost.
+/// A backend behind TLS without users, as files in `folder`, with the query in their names. Its certificate is for localhost.
 fn backend_with_certificate(folder: &Path) -> (Running, u16) {
     let api = folder.join("backend/api/v1");
     fs::create_dir_all(&api).unwrap();
-    fs::write(api.join("users"), "[]").unwrap();
+    fs::write(api.join("users?limit=1000&after=-1"), "[]").unwrap();
     let openssl = |arguments: &str| {
         let mut command = Command::new("openssl");
         command
