@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
-use saphyr_parser::{Event, Parser, Tag};
+use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
 
 use crate::error::Kind;
 use crate::files;
@@ -32,8 +32,10 @@ pub(super) struct Document {
 /// A value and where it stands.
 #[derive(Debug, Clone)]
 pub(super) struct Node {
-    /// The line, from 1.
+    /// The line, from 1: of a block its first one, below the `|`.
     pub(super) line: usize,
+    /// Whether the lines of the text are lines of the file: a block after `|`.
+    pub(super) literal: bool,
     /// CloudFormation's short function without its exclamation mark, e.g. `Sub`.
     pub(super) tag: Option<String>,
     /// How many values it is, with those in it.
@@ -122,10 +124,23 @@ impl Reader {
             Event::SequenceStart(anchor, tag) => {
                 return begin(Content::Sequence, anchor, tag.as_deref()).map(|()| None);
             }
-            Event::Scalar(value, _, anchor, tag) => {
+            Event::Scalar(value, style, anchor, tag) => {
                 self.count(1, line)?;
+                let line = match style {
+                    // The parser begins at what stands before the `|`, if anything does.
+                    ScalarStyle::Literal | ScalarStyle::Folded if anchor > 0 || tag.is_some() => {
+                        line + 1
+                    }
+                    // Else at the first line that is not empty.
+                    ScalarStyle::Literal | ScalarStyle::Folded => {
+                        let empty = value.chars().take_while(|letter| *letter == '\n').count();
+                        line.saturating_sub(empty)
+                    }
+                    _ => line,
+                };
                 let content = Content::Scalar(value.into_owned());
-                let scalar = Node::new(line, short(tag.as_deref()), content);
+                let mut scalar = Node::new(line, short(tag.as_deref()), content);
+                scalar.literal = style == ScalarStyle::Literal;
                 self.remember(anchor, &scalar);
                 scalar
             }
@@ -204,6 +219,7 @@ impl Node {
         let depth = children.iter().map(|child| child.depth).max();
         Self {
             line,
+            literal: false,
             tag,
             values: 1 + values,
             depth: own + depth.unwrap_or_default(),

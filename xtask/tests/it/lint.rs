@@ -536,6 +536,39 @@ fn a_buildspec_in_a_template_is_read_as_well() {
     assert_eq!(codes(&sandbox, PIPELINE), ["malformed-buildspec"]);
 }
 
+/// A template of one project with this buildspec, which stands from line 6 on.
+fn project_with(buildspec: &str) -> String {
+    format!(
+        "Resources:\n  Build:\n    Type: AWS::CodeBuild::Project\n    Properties:\n      Source:\n        BuildSpec: {buildspec}\n"
+    )
+}
+
+#[test]
+fn a_finding_in_a_template_has_the_line_of_the_template() {
+    let sandbox = Sandbox::new();
+    let block = |before: &str| {
+        format!(
+            "{before}            version: 0.2\n            phases:\n              build:\n                commands:\n                  - docker login -p x"
+        )
+    };
+    for (buildspec, line) in [
+        (block("|\n"), 11),
+        (block("!Sub |\n"), 11),
+        (block("|-\n\n"), 12),
+        (block("|\n\n\n"), 13),
+        (block("!Sub |-\n\n"), 12),
+        // Between quotes a line of the text is none of the file.
+        (
+            r#""version: 0.2\nphases:\n  build:\n    commands:\n      - docker login -p x""#.to_owned(),
+            6,
+        ),
+    ] {
+        sandbox.write("template.yaml", project_with(&buildspec));
+        let expected = [("password-argument".to_owned(), line)];
+        assert_eq!(findings(&sandbox, "template.yaml"), expected, "{buildspec}");
+    }
+}
+
 #[test]
 fn what_a_template_is_written_in_does_not_matter() {
     let sandbox = Sandbox::new();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::action::provider;
-use super::project::inline;
+use super::project::Inline;
 use super::{Document, Finding, Linter, Node, action, yaml};
 use crate::delivery::buildspec::EXPORTED;
 use crate::delivery::model::ACTIONS;
@@ -254,8 +254,8 @@ impl<'a> Pipeline<'a> {
     fn buildspec(&self, action: &Node) -> Option<Arc<Document>> {
         let project = action.at(&["Configuration", "ProjectName"])?.resource()?;
         let project = self.template.at(&["Resources", project, "Properties"])?;
-        if let Some(text) = inline(project).and_then(Node::text) {
-            return yaml::read(text).ok().map(Arc::new);
+        if let Some(inline) = Inline::of(project) {
+            return yaml::read(&inline.text).ok().map(Arc::new);
         }
         let path = project.text_at(&["Source", "BuildSpec"])?;
         self.linter.document(&self.linter.root.join(path)).ok()

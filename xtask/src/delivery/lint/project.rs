@@ -34,31 +34,61 @@ pub(super) fn findings(template: &Node, containers: &[String]) -> Vec<Finding> {
         .collect()
 }
 
-/// The text of the project's buildspec, where it is no path.
-pub(super) fn inline(project: &Node) -> Option<&Node> {
-    let buildspec = project.at(&["Source", "BuildSpec"])?;
-    buildspec.text()?.contains('\n').then_some(buildspec)
+/// A buildspec that stands in the template.
+pub(super) struct Inline {
+    pub(super) text: String,
+    /// Of each line of the text, the line of the template.
+    lines: Vec<usize>,
+}
+
+impl Inline {
+    /// The project's buildspec, where it is no path.
+    pub(super) fn of(project: &Node) -> Option<Self> {
+        let node = project.at(&["Source", "BuildSpec"])?;
+        let mut inline = Self {
+            text: String::new(),
+            lines: Vec::new(),
+        };
+        inline.push(node, node.text()?);
+        inline.text.contains('\n').then_some(inline)
+    }
+
+    fn push(&mut self, node: &Node, text: &str) {
+        for (index, line) in text.split_inclusive('\n').enumerate() {
+            if self.text.is_empty() || self.text.ends_with('\n') {
+                // Between quotes the lines are not those of the file.
+                let below = if node.literal { index } else { 0 };
+                self.lines.push(node.line + below);
+            }
+            self.text += line;
+        }
+    }
+
+    /// The line of the template for a line of the text, both from 1.
+    fn line(&self, line: usize) -> usize {
+        let line = self.lines.get(line.saturating_sub(1));
+        line.or(self.lines.last()).copied().unwrap_or(1)
+    }
 }
 
 fn inline_buildspec(project: &Node, containers: &[String]) -> Vec<Finding> {
-    let Some(node) = inline(project) else {
+    let Some(inline) = Inline::of(project) else {
         return Vec::new();
     };
-    match yaml::read(node.text().unwrap_or_default()) {
+    match yaml::read(&inline.text) {
         Ok(document) => {
             let mut findings = of_buildspec(&document, containers);
             for finding in &mut findings {
-                // The text's line is its first one, after `BuildSpec: |`.
-                finding.line += node.line - 1;
+                finding.line = inline.line(finding.line);
             }
             findings
         }
-        Err(error) => vec![Finding::new(
-            node,
-            "malformed-buildspec",
-            format!("every build fails: the buildspec is no YAML ({error})"),
-            "mend the text, or move it to a file and give its path",
-        )],
+        Err(error) => vec![Finding {
+            line: inline.line(1),
+            code: "malformed-buildspec",
+            happens: format!("every build fails: the buildspec is no YAML ({error})"),
+            mend: "mend the text, or move it to a file and give its path".to_owned(),
+        }],
     }
 }
 
