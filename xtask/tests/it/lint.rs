@@ -211,6 +211,16 @@ fn faults_of_buildspecs_are_found() {
 }
 
 #[test]
+fn a_buildspec_of_a_batch_needs_no_phases() {
+    let sandbox = Sandbox::new();
+    let text = "version: 0.2\nbatch:\n  build-graph:\n    - {identifier: one, buildspec: one.yml}\n";
+    sandbox.write("buildspec.yml", text);
+    assert!(sandbox.json(0, &["lint", "buildspec.yml"]).is_empty());
+    sandbox.write("buildspec.yml", format!("{text}phasse: {{}}\n"));
+    assert_eq!(codes(&sandbox, "buildspec.yml"), ["unknown-key"]);
+}
+
+#[test]
 fn a_secret_is_known_by_where_it_comes_from() {
     for from in [
         "  parameter-store: {ACCESS: DOCKER_PASSWORD}",
