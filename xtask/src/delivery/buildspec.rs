@@ -89,10 +89,12 @@ const ENV: [Key; 6] = [
     emulated(EXPORTED),
     in_aws("git-credential-helper"),
 ];
-const PHASE: [Key; 4] = [
+const PHASE: [Key; 5] = [
     in_aws("run-as"),
     emulated("on-failure"),
     emulated("commands"),
+    // Actions of GitHub, which stand where commands do.
+    in_aws("steps"),
     emulated("finally"),
 ];
 /// The first phase alone chooses runtimes.
@@ -110,7 +112,8 @@ const ARTIFACT: [Key; 7] = [
 pub(super) const SECONDARY: [&str; 2] = ["artifacts", "secondary-artifacts"];
 /// The primary artifact alone has others below it.
 const OF_PRIMARY: Key = emulated(SECONDARY[1]);
-const CACHE: [Key; 3] = [
+const CACHE: [Key; 4] = [
+    emulated("action"),
     emulated("key"),
     emulated("fallback-keys"),
     emulated("paths"),

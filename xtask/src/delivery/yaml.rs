@@ -18,6 +18,9 @@ const DEPTH: usize = 200;
 /// one in memory, but a few lines of aliases to aliases could take any time to go through.
 const VALUES: usize = 1_000_000;
 
+/// The key of a mapping that takes over what is in others.
+const MERGE: &str = "<<";
+
 /// A file that was read.
 #[derive(Debug)]
 pub(super) struct Document {
@@ -164,8 +167,11 @@ impl Reader {
 
     fn end(&mut self) -> Result<Node> {
         let open = self.open.pop().context("a value ends that never began")?;
-        let node = Node::new(open.line, open.tag, (open.kind)(open.children));
+        let mut node = Node::new(open.line, open.tag, (open.kind)(open.children));
         self.repeated.extend(node.repeated_keys());
+        if let Some(children) = node.merged() {
+            node = Node::new(node.line, node.tag, Content::Mapping(children));
+        }
         self.remember(open.anchor, &node);
         Ok(node)
     }
@@ -233,6 +239,30 @@ impl Node {
         let keys = self.entries().map(|(key, _)| key);
         let repeated = keys.filter(|key| key.text().is_some_and(|text| !known.insert(text)));
         repeated.cloned().collect()
+    }
+
+    /// The keys and values of a mapping, with those of the mappings that its merge key
+    /// names where it has none of its own (YAML 1.1, "Merge Key Language-Independent Type").
+    fn merged(&self) -> Option<Vec<Self>> {
+        let sources = self.get(MERGE)?;
+        let is_mapping = |node: &&Self| matches!(*node.content, Content::Mapping(_));
+        let all: Vec<_> = match &*sources.content {
+            Content::Sequence(items) => items.iter().collect(),
+            _ => vec![sources],
+        };
+        if !all.iter().all(is_mapping) {
+            return None;
+        }
+        let own = self.entries().filter(|(key, _)| key.text() != Some(MERGE));
+        let brought = all.into_iter().flat_map(Self::entries);
+        let mut known = BTreeSet::new();
+        let mut children = Vec::new();
+        for (key, value) in own.chain(brought) {
+            if key.text().is_none_or(|text| known.insert(text)) {
+                children.extend([key.clone(), value.clone()]);
+            }
+        }
+        Some(children)
     }
 
     /// The text, where the value is one.
@@ -334,6 +364,19 @@ mod tests {
         let bomb = "- &a0 x\n".to_owned() + &levels.collect::<String>();
         let error = read(&bomb).unwrap_err().to_string();
         assert!(error.contains("more than 1000000 values"), "{error}");
+    }
+
+    #[test]
+    fn a_merge_key_brings_what_is_not_there() {
+        let text = "a: &a {b: 1, c: 2}\nd: &d {c: 3, e: 4}\n";
+        let document = read(&format!("{text}one: {{<<: *a, c: 5}}\nall: {{<<: [*a, *d]}}\n"));
+        let root = document.unwrap().root;
+        let values = |name: &str| ["b", "c", "e"].map(|key| root.text_at(&[name, key]));
+        assert_eq!(values("one"), [Some("1"), Some("5"), None]);
+        assert_eq!(values("all"), [Some("1"), Some("2"), Some("4")]);
+        let other = read("one: {<<: 1, <<: 2}").unwrap();
+        assert_eq!(other.root.text_at(&["one", "<<"]), Some("1"));
+        assert_eq!(other.repeated.len(), 1);
     }
 
     #[test]

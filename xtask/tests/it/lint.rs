@@ -211,6 +211,19 @@ fn faults_of_buildspecs_are_found() {
 }
 
 #[test]
+fn keys_that_codebuild_knows_are_no_finding() {
+    let sandbox = Sandbox::new();
+    let text = "version: 0.2\nphases:\n  pre_build: &default\n    on-failure: ABORT\n    steps: [{uses: actions/checkout@v4}]\n  build: {<<: *default, commands: [echo one]}\ncache: {action: restore, key: a, paths: [a]}\n";
+    sandbox.write("buildspec.yml", text);
+    assert!(sandbox.json(0, &["lint", "buildspec.yml"]).is_empty());
+    sandbox.write(
+        "buildspec.yml",
+        text.replace("on-failure: ABORT", "commands: [docker login -p x]").replace(", commands: [echo one]", ""),
+    );
+    assert_eq!(codes(&sandbox, "buildspec.yml"), ["password-argument"; 2]);
+}
+
+#[test]
 fn a_buildspec_of_a_batch_needs_no_phases() {
     let sandbox = Sandbox::new();
     let text = "version: 0.2\nbatch:\n  build-graph:\n    - {identifier: one, buildspec: one.yml}\n";
