@@ -602,15 +602,26 @@ fn what_a_template_is_written_in_does_not_matter() {
     };
     for image in [
         "aws/codebuild/standard:8.0",
+        "aws/codebuild/standard:7.0-24.10.29",
+        "aws/codebuild/amazonlinux2-x86_64-standard:3.0",
+        "aws/codebuild/amazonlinux2-x86_64-standard:corretto11",
+        "aws/codebuild/amazonlinux-x86_64-standard:corretto8",
+        "aws/codebuild/windows-base:2019-3.0-24.10.29",
         "aws/codebuild/amazonlinux-x86_64-lambda-standard:python3.12",
         "registry.example.com/build:1.0",
     ] {
         sandbox.write("right.json", template(image));
         assert!(sandbox.json(0, &["lint", "right.json"]).is_empty());
     }
-    sandbox.write("wrong.json", template("aws/codebuild/standard:80"));
-    let expected = [("unknown-image".to_owned(), 5)];
-    assert_eq!(findings(&sandbox, "wrong.json"), expected);
+    for image in [
+        "aws/codebuild/standard:80",
+        "aws/codebuild/standard:9.9-1.0.0",
+        "aws/codebuild/standart:8.0",
+    ] {
+        sandbox.write("wrong.json", template(image));
+        let expected = [("unknown-image".to_owned(), 5)];
+        assert_eq!(findings(&sandbox, "wrong.json"), expected, "{image}");
+    }
     let text = ARTICLE.replace('\n', "\r\n");
     sandbox.write("windows.yml", format!("\u{feff}{text}"));
     sandbox.write("article.yml", ARTICLE);

@@ -3,23 +3,36 @@
 use super::{Finding, Node, of_buildspec};
 use crate::delivery::yaml;
 
-/// The managed images (AWS CodeBuild User Guide, "Docker images provided by CodeBuild").
-const IMAGES: [&str; 15] = [
-    "aws/codebuild/standard:5.0",
-    "aws/codebuild/standard:6.0",
-    "aws/codebuild/standard:7.0",
-    "aws/codebuild/standard:8.0",
-    "aws/codebuild/amazonlinux-x86_64-standard:4.0",
-    "aws/codebuild/amazonlinux-x86_64-standard:5.0",
-    "aws/codebuild/amazonlinux-x86_64-standard:6.0",
-    "aws/codebuild/amazonlinux2-x86_64-standard:4.0",
-    "aws/codebuild/amazonlinux2-x86_64-standard:5.0",
-    "aws/codebuild/amazonlinux2-aarch64-standard:2.0",
-    "aws/codebuild/amazonlinux2-aarch64-standard:3.0",
-    "aws/codebuild/amazonlinux-aarch64-standard:2.0",
-    "aws/codebuild/amazonlinux-aarch64-standard:3.0",
-    "aws/codebuild/windows-base:2019-3.0",
-    "aws/codebuild/windows-base:2022-1.0",
+/// The managed images, also those that are no longer updated: builds can still use them
+/// (AWS CodeBuild User Guide, "Docker images provided by CodeBuild" and "Deprecated
+/// CodeBuild images").
+const IMAGES: [(&str, &[&str]); 6] = [
+    (
+        "standard",
+        &["1.0", "2.0", "3.0", "4.0", "5.0", "6.0", "7.0", "8.0"],
+    ),
+    (
+        "amazonlinux-x86_64-standard",
+        &["4.0", "5.0", "6.0", "corretto8", "corretto11"],
+    ),
+    (
+        "amazonlinux2-x86_64-standard",
+        &[
+            "1.0",
+            "2.0",
+            "3.0",
+            "4.0",
+            "5.0",
+            "corretto8",
+            "corretto11",
+        ],
+    ),
+    ("amazonlinux-aarch64-standard", &["2.0", "3.0"]),
+    ("amazonlinux2-aarch64-standard", &["1.0", "2.0", "3.0"]),
+    (
+        "windows-base",
+        &["2019-1.0", "2019-2.0", "2019-3.0", "2022-1.0"],
+    ),
 ];
 
 /// The findings in the projects of a template.
@@ -99,8 +112,17 @@ const OTHER_FAMILIES: [&str; 3] = ["lambda-standard:", "codebuild/macos-", "code
 fn unknown_image(project: &Node) -> Option<Finding> {
     let image = project.at(&["Environment", "Image"])?;
     let name = image.text().filter(|_| image.tag.is_none())?;
+    let name_of_aws = name.strip_prefix("aws/codebuild/")?;
+    let (family, tag) = name_of_aws.split_once(':').unwrap_or((name_of_aws, ""));
     let is_believed = OTHER_FAMILIES.iter().any(|family| name.contains(family));
-    (name.starts_with("aws/codebuild/") && !IMAGES.contains(&name) && !is_believed).then(|| {
+    // A version may follow, as in `4.0-1.0.0`.
+    let is_tag = |known: &&str| {
+        let version = tag.strip_prefix(known);
+        version.is_some_and(|version| version.is_empty() || version.starts_with('-'))
+    };
+    let is_image =
+        |(known, tags): &(&str, &[&str])| *known == family && tags.iter().any(is_tag);
+    (!IMAGES.iter().any(is_image) && !is_believed).then(|| {
         Finding::new(
             image,
             "unknown-image",
