@@ -496,6 +496,58 @@ fn faults_of_pipelines_are_found() {
 }
 
 #[test]
+fn conditional_stages_and_actions_are_read_as_well() {
+    let sandbox = Sandbox::new();
+    let action = |name: &str, namespace: &str| {
+        format!(
+            "{{Name: {name}, Namespace: {namespace}, ActionTypeId: {{Category: Build, Owner: AWS, Provider: CodeBuild}}, Configuration: {{ProjectName: p}}}}"
+        )
+    };
+    let pipeline = |stages: &[String]| {
+        let stages = stages.iter().map(|stage| format!("        - {stage}\n"));
+        format!(
+            "Resources:\n  Pipeline:\n    Type: AWS::CodePipeline::Pipeline\n    Properties:\n      PipelineType: V2\n      Stages:\n{}",
+            stages.collect::<String>()
+        )
+    };
+    let approval = "{Name: approve, Actions: [{Name: a, ActionTypeId: {Category: Approval, Owner: AWS, Provider: Manual}, Configuration: {CustomData: '#{build.TAG}'}}]}".to_owned();
+    let build = action("one", "build");
+    for stage in [
+        format!("{{Name: build, Actions: [{{Fn::If: [Fast, {build}, {build}]}}]}}"),
+        format!("{{Name: build, Actions: [!If [Fast, {build}, !Ref AWS::NoValue]]}}"),
+        format!("{{Name: build, Actions: !If [Fast, [{build}], [{build}]]}}"),
+        format!("!If [Fast, {{Name: build, Actions: [{build}]}}, !Ref AWS::NoValue]"),
+        // Whether both conditions may hold nobody knows.
+        format!(
+            "{{Name: build, Actions: [!If [Fast, {build}, !Ref AWS::NoValue], !If [Slow, {build}, !Ref AWS::NoValue]]}}"
+        ),
+    ] {
+        sandbox.write("pipeline.yaml", pipeline(&[stage.clone(), approval.clone()]));
+        assert!(sandbox.json(0, &["lint", "pipeline.yaml"]).is_empty(), "{stage}");
+    }
+    for (stage, code) in [
+        (
+            format!("{{Name: build, Actions: [!If [Fast, {build}, {build}], {build}]}}"),
+            "namespace",
+        ),
+        (
+            format!(
+                "{{Name: build, Actions: [!If [Fast, {}, {build}]]}}",
+                build.replace("ProjectName", "Project")
+            ),
+            "unknown-configuration",
+        ),
+        (
+            format!("{{Name: build, Actions: [!If [Fast, {}, {}]]}}", action("one", "a"), action("one", "b")),
+            "undefined-variable",
+        ),
+    ] {
+        sandbox.write("pipeline.yaml", pipeline(&[stage.clone(), approval.clone()]));
+        assert_eq!(codes(&sandbox, "pipeline.yaml"), [code], "{stage}");
+    }
+}
+
+#[test]
 fn variables_have_no_value_before_their_action_ran() {
     // The approval comes after both builds, so the first of them cannot know the second one's.
     breaks(
