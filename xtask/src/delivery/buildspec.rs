@@ -243,7 +243,12 @@ pub(super) fn reserved_names(buildspec: &Node) -> impl Iterator<Item = &Node> {
     names.filter(|name| name.text().is_some_and(is_reserved))
 }
 
+/// Names of this form that builds are meant to give a value (AWS CodeBuild User Guide,
+/// "Docker sample").
+const FREE: [&str; 2] = ["AWS_ACCOUNT_ID", "AWS_DEFAULT_REGION"];
+
 /// Whether CodeBuild keeps the name of a variable for itself.
 pub(super) fn is_reserved(name: &str) -> bool {
-    name.starts_with("CODEBUILD_") || name.starts_with("AWS_")
+    let is_of_codebuild = name.starts_with("CODEBUILD_") || name.starts_with("AWS_");
+    is_of_codebuild && !FREE.contains(&name)
 }

@@ -341,6 +341,16 @@ fn what_starts_a_build_takes_precedence() {
 }
 
 #[test]
+fn a_buildspec_says_in_which_account_and_region_its_registry_is() {
+    let sandbox = buildspec(
+        "env: {variables: {AWS_ACCOUNT_ID: '123456789012', AWS_DEFAULT_REGION: eu-central-1}}\nphases: {build: {commands: ['echo $AWS_ACCOUNT_ID $AWS_DEFAULT_REGION']}}\n",
+    );
+    let ran = sandbox.ok(["codebuild", "run", "buildspec.yml"]);
+    assert_eq!(ran.stdout, "123456789012 eu-central-1\n");
+    assert!(sandbox.json(0, &["lint", "buildspec.yml"]).is_empty());
+}
+
+#[test]
 fn a_missing_parameter_fails_the_build_before_its_first_command() {
     let sandbox = buildspec(
         "env:\n  parameter-store: {A: NOWHERE}\nphases:\n  build: {commands: [echo started]}\n",
