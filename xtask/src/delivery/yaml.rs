@@ -57,6 +57,9 @@ enum Content {
     Mapping(Vec<Node>),
 }
 
+/// What to do about a file that cannot be read.
+const UNREADABLE: &str = "give the path of a buildspec or template, from the current folder";
+
 /// Reads the first document of a file. Text that is no YAML is a fault of kind `malformed`:
 /// whether that is what was to be found out, or what nobody can work with, the caller knows.
 ///
@@ -64,7 +67,9 @@ enum Content {
 /// A file that cannot be read, and what [`read`] refuses.
 pub(super) fn read_file(path: &Path, malformed: Kind) -> Result<Document> {
     let text = files::read_text(path).with_context(|| {
-        Kind::Configuration.because(format!("{} cannot be read", path.display()))
+        Kind::Configuration
+            .because(format!("{} cannot be read", path.display()))
+            .hint(UNREADABLE)
     })?;
     read(&text).with_context(|| malformed.because(format!("{} is no YAML", path.display())))
 }

@@ -757,9 +757,11 @@ fn what_is_no_file_of_aws_ends_with_an_error() {
     sandbox
         .run(["lint", "broken.yml"])
         .fails(1, &["broken.yml is no YAML"]);
-    sandbox
-        .run(["lint", "nowhere.yml"])
-        .fails(4, &["nowhere.yml cannot be read"]);
+    for command in [&["lint"][..], &["codebuild", "run"]] {
+        sandbox
+            .run([command, &["nowhere.yml"]].concat())
+            .fails(4, &["nowhere.yml cannot be read", "hint: give the path"]);
+    }
     sandbox
         .run(["lint", "/dev/zero"])
         .fails(4, &["no regular file"]);
