@@ -137,6 +137,36 @@ fn a_guarded_push_is_no_finding() {
 }
 
 #[test]
+fn who_only_tells_how_the_build_went_guards_no_push() {
+    let sandbox = Sandbox::new();
+    let lint = |code: i32, guard: &str| {
+        let text = with_commands(&[guard, "docker push x"]);
+        sandbox.write("buildspec.yml", text.replace("  build:", "  post_build:"));
+        let found = sandbox.json(code, &["lint", "buildspec.yml"]);
+        assert_eq!(found.len(), usize::from(code == 1), "{guard}");
+    };
+    for guard in [
+        "echo \"status $CODEBUILD_BUILD_SUCCEEDING\"",
+        "aws sns publish --message $CODEBUILD_BUILD_SUCCEEDING",
+        "true # see CODEBUILD_BUILD_SUCCEEDING",
+    ] {
+        lint(1, guard);
+    }
+    for guard in [
+        "[ \"$CODEBUILD_BUILD_SUCCEEDING\" = 1 ]",
+        "[[ $CODEBUILD_BUILD_SUCCEEDING == 1 ]] || exit 1",
+        "(( CODEBUILD_BUILD_SUCCEEDING ))",
+        "if [ ${CODEBUILD_BUILD_SUCCEEDING:-0} -eq 0 ]; then exit 1; fi",
+        "case $CODEBUILD_BUILD_SUCCEEDING in 0) exit 1 ;; esac",
+        "echo $CODEBUILD_BUILD_SUCCEEDING | grep -q 1",
+        "SUCCEEDING=$CODEBUILD_BUILD_SUCCEEDING",
+        "bash -c 'test $CODEBUILD_BUILD_SUCCEEDING = 1'",
+    ] {
+        lint(0, guard);
+    }
+}
+
+#[test]
 fn faults_of_buildspecs_are_found() {
     for (from, to, code) in [
         (
@@ -338,6 +368,13 @@ fn a_push_is_found_wherever_it_stands_in_post_build() {
         "env X=Y /usr/bin/docker --config deep -D push x",
         "time sudo docker image push x",
         "docker buildx build --push --tag x .",
+        "docker compose -f app.yml push",
+        "docker-compose push",
+        "podman push x",
+        "crane copy a b",
+        "crane push x.tar b",
+        "skopeo copy --dest-creds a:b oci:x docker://b",
+        "skopeo copy docker://a docker://b",
     ] {
         let text = with_commands(&[push]).replace("  build:", "  post_build:");
         sandbox.write("buildspec.yml", text);
@@ -358,6 +395,8 @@ fn what_only_tells_of_a_push_is_none() {
         "docker run x push",
         "docker images",
         "cargo xtask build push",
+        "skopeo copy docker://a oci:x",
+        "crane digest a",
     ]);
     sandbox.write("buildspec.yml", text.replace("  build:", "  post_build:"));
     assert!(sandbox.json(0, &["lint", "buildspec.yml"]).is_empty());

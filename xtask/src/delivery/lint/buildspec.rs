@@ -181,12 +181,10 @@ fn unguarded_push(buildspec: &Node) -> Option<Finding> {
     if buildspec.text_at(&["phases", "build", "on-failure"]) == Some("ABORT") {
         return None;
     }
-    let mut unguarded = commands(buildspec, "post_build").take_while(|command| {
-        let text = command.text().unwrap_or_default();
-        !text.contains("CODEBUILD_BUILD_SUCCEEDING")
-    });
-    let publishes = |text: &str| command::publishes(&Script::of(text));
-    let push = unguarded.find(|command| command.text().is_some_and(publishes))?;
+    let scripts = commands(buildspec, "post_build")
+        .filter_map(|command| Some((command, Script::of(command.text()?))));
+    let mut unguarded = scripts.take_while(|(_, script)| !command::asks(script));
+    let (push, _) = unguarded.find(|(_, script)| command::publishes(script))?;
     Some(Finding::new(
         push,
         "unguarded-push",

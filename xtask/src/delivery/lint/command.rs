@@ -22,12 +22,30 @@ const PUSHING: [&[&str]; 3] = [
     &["docker", "manifest", "push"],
 ];
 
-/// The same by this tool.
-const PUBLISHING: [&[&str]; 4] = [
+/// The same by this tool and by others.
+const PUBLISHING: [&[&str]; 12] = [
     &["xtask", "staging-tag"],
     &["xtask", "push"],
     &["xtask", "promote-to-production"],
     &["xtask", "promote"],
+    &["docker", "compose", "push"],
+    &["docker-compose", "push"],
+    &["podman", "push"],
+    &["buildah", "push"],
+    &["crane", "push"],
+    &["crane", "copy"],
+    &["crane", "cp"],
+    &["crane", "tag"],
+];
+
+/// How skopeo names where an image is.
+const PLACES: [&str; 6] = [
+    "docker://",
+    "docker-daemon:",
+    "docker-archive:",
+    "dir:",
+    "oci:",
+    "oci-archive:",
 ];
 
 /// What gets an image from a registry.
@@ -46,9 +64,36 @@ const BUILDING: [&[&str]; 6] = [
 /// Whether the command makes an image available to others.
 pub(super) fn publishes(script: &Script) -> bool {
     let mut builds = behind_any(script, &BUILDING);
+    let mut copies = script.behind(&["skopeo", "copy"]);
     pushes(script)
         || behind_any(script, &PUBLISHING).next().is_some()
         || builds.any(|arguments| arguments.iter().any(|word| word.text == "--push"))
+        || copies.any(|arguments| {
+            let is_place = |word: &&Word| PLACES.iter().any(|kind| word.text.starts_with(kind));
+            let to = arguments.iter().rfind(is_place);
+            to.is_some_and(|to| to.text.starts_with("docker://"))
+        })
+}
+
+/// The variable that says how the build went so far.
+const SUCCEEDING: &str = "CODEBUILD_BUILD_SUCCEEDING";
+
+/// These tell somebody how the build went, and nothing depends on it.
+const TELLING: [&str; 5] = ["echo", "printf", "logger", "aws", "curl"];
+
+/// Whether what follows may depend on how the build went so far.
+pub(super) fn asks(script: &Script) -> bool {
+    let is_one = |command: &[Word], names: &[&str]| {
+        let first = command.first();
+        first.is_some_and(|first| names.contains(&first.text.as_str()))
+    };
+    // What is told to `grep` is asked.
+    let mut commands = script.commands.iter();
+    let searches = commands.any(|command| is_one(command, &["grep"]));
+    script.commands.iter().any(|command| {
+        let names = command.iter().any(|word| word.text.contains(SUCCEEDING));
+        names && (searches || !is_one(command, &TELLING))
+    })
 }
 
 /// Whether the command pushes an image that is there.
