@@ -293,6 +293,9 @@ fn commands_are_read_as_a_shell_does() {
             "docker login --password-stdin a < file && docker login -p $P b",
             "password-argument",
         ),
+        ("podman login -u me -p $P quay.io", "password-argument"),
+        ("helm registry login --password=$P a", "password-argument"),
+        ("crane auth login -u me -p $P a", "password-argument"),
         ("cd deep && export X=$(date)", "lost-status"),
         ("declare -x X=\"$(date)\"", "lost-status"),
         ("export A=1 X=`date`", "lost-status"),
@@ -345,6 +348,7 @@ fn commands_are_read_as_a_shell_does() {
             "echo ${X:-a; b\n} $((1<<2))",
             "echo then docker login -p x",
             "docker run -p 80:80 app login",
+            "podman run -p 80:80 app login",
         ]),
     );
     assert!(sandbox.json(0, &["lint", "buildspec.yml"]).is_empty());

@@ -48,6 +48,18 @@ const PLACES: [&str; 6] = [
     "oci-archive:",
 ];
 
+/// What signs in to a registry, with its password behind `-p` or `--password`.
+const LOGINS: [&[&str]; 8] = [
+    &["docker", "login"],
+    &["podman", "login"],
+    &["buildah", "login"],
+    &["nerdctl", "login"],
+    &["skopeo", "login"],
+    &["oras", "login"],
+    &["crane", "auth", "login"],
+    &["helm", "registry", "login"],
+];
+
 /// What gets an image from a registry.
 const PULLING: [&[&str]; 2] = [&["docker", "pull"], &["docker", "image", "pull"]];
 
@@ -132,7 +144,7 @@ pub(super) fn no_text(command: &Node) -> Finding {
 }
 
 fn password_argument(command: &Node, script: &Script) -> Option<Finding> {
-    let logins = script.behind(&["docker", "login"]);
+    let logins = behind_any(script, &LOGINS);
     let mut words = logins.flatten().map(|word| word.text.as_str());
     let is_password = |word: &str| {
         word == "-p"
@@ -145,7 +157,7 @@ fn password_argument(command: &Node, script: &Script) -> Option<Finding> {
             command,
             "password-argument",
             "the password is in the list of processes, where every command of the build can read it",
-            "printf %s \"$DOCKER_PASSWORD\" | docker login --username \"$DOCKER_USER\" --password-stdin",
+            "give it on standard input: printf %s \"$DOCKER_PASSWORD\" | docker login --username \"$DOCKER_USER\" --password-stdin",
         )
     })
 }
