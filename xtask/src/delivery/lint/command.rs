@@ -9,7 +9,7 @@ pub(super) fn findings(command: &Node, text: &str, containers: &[String]) -> Vec
     let rules = [
         password_argument(command, &script),
         lost_status(command, &script),
-        several_lines(command, &script),
+        several_statements(command, &script),
         unknown_container(command, text, containers),
     ];
     rules.into_iter().flatten().collect()
@@ -181,13 +181,14 @@ fn lost_status(command: &Node, script: &Script) -> Option<Finding> {
     })
 }
 
-fn several_lines(command: &Node, script: &Script) -> Option<Finding> {
-    (script.statements > 1 && !stops_at_failure(script)).then(|| {
+fn several_statements(command: &Node, script: &Script) -> Option<Finding> {
+    let (_, before) = script.statements.split_last()?;
+    (before.contains(&true) && !stops_at_failure(script)).then(|| {
         Finding::new(
             command,
             "lost-status",
-            "the build goes on where a line fails: of an item with several lines only the last one's status counts",
-            "make each line an item of its own, or begin the item with `set -e`",
+            "the build goes on where a command fails: of several in an item only the last one's status counts",
+            "make each command an item of its own, join them with `&&`, or begin the item with `set -e`",
         )
     })
 }
