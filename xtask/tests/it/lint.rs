@@ -264,6 +264,43 @@ fn a_buildspec_of_a_batch_needs_no_phases() {
 }
 
 #[test]
+fn a_secret_is_known_by_its_name_in_any_case() {
+    let sandbox = Sandbox::new();
+    let lint = |code: i32, variable: &str| {
+        let text = with_commands(&["true"]).replace(
+            "phases:",
+            &format!("env:\n  variables: {{{variable}}}\nphases:"),
+        );
+        sandbox.write("buildspec.yml", text);
+        let found = sandbox.json(code, &["lint", "buildspec.yml"]);
+        let found: Vec<_> = found.iter().map(|finding| &finding["code"]).collect();
+        let expected: &[&str] = if code == 1 { &["plain-secret"] } else { &[] };
+        assert_eq!(found, expected, "{variable}");
+    };
+    for secret in [
+        "db_password: hunter2",
+        "DOCKER_PASS: a",
+        "PASS: a",
+        "API_KEY: a",
+        "DJANGO_SECRET_KEY: a",
+    ] {
+        lint(1, secret);
+    }
+    for other in [
+        "BYPASS: a",
+        "NEXT_PUBLIC_MAPS_API_KEY: a",
+        "CACHE_KEY: a",
+        "DB_PASSWORD: 'arn:aws:secretsmanager:eu-central-1:1:secret:a'",
+        "DB_PASSWORD: '{{resolve:secretsmanager:a}}'",
+        "DB_PASSWORD: /prod/db-password",
+        "DB_PASSWORD: ''",
+        "HAS_DATABASE_URL: 'true'",
+    ] {
+        lint(0, other);
+    }
+}
+
+#[test]
 fn a_secret_is_known_by_where_it_comes_from() {
     for from in [
         "  parameter-store: {ACCESS: DOCKER_PASSWORD}",
