@@ -218,6 +218,18 @@ pub(super) fn misnamed(buildspec: &Node) -> impl Iterator<Item = (&'static str, 
     all.filter(|(_, name)| !name.text().is_some_and(is_variable))
 }
 
+/// The variables of `env` whose value is a list or a mapping, by their names and the key
+/// above them.
+pub(super) fn without_text(buildspec: &Node) -> impl Iterator<Item = (&'static str, &Node)> {
+    let given = VARIABLES.into_iter().flat_map(|kind| {
+        let entries = buildspec.entries_at(&["env", kind]);
+        entries.map(move |(name, value)| (kind, name, value))
+    });
+    given
+        .filter(|(_, _, value)| value.text().is_none())
+        .map(|(kind, name, _)| (kind, name))
+}
+
 /// Whether a shell takes it for the name of a variable.
 pub fn is_variable(name: &str) -> bool {
     is_identifier(name) && !name.starts_with(|c: char| c.is_ascii_digit())

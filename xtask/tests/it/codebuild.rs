@@ -633,6 +633,10 @@ fn what_codebuild_refuses_ends_the_run_before_its_first_command() {
             "buildspec.yml:4: the key \"build\" is there twice",
         ),
         (
+            "env: {variables: {TAGS: [a]}}\nphases: {build: {commands: [echo started]}}\n",
+            "buildspec.yml:2: env.variables: the value of \"TAGS\" is no text",
+        ),
+        (
             "env: {variables: {AWS_X: a}}\nphases: {build: {commands: [echo started]}}\n",
             "the variable AWS_X, a name that CodeBuild keeps for itself",
         ),

@@ -197,6 +197,11 @@ fn faults_of_buildspecs_are_found() {
             "variable-name",
         ),
         (
+            "  shell: bash",
+            "  shell: bash\n  variables: {TAGS: [a, b]}",
+            "variable-value",
+        ),
+        (
             "    commands:",
             "    on-failure: STOP\n    commands:",
             "on-failure",

@@ -203,6 +203,10 @@ fn check(document: &Document, path: &Path) -> Result<(), Fault> {
         return Err(fault(name, &what)
             .hint("a name has letters, digits and '_', and does not begin with a digit"));
     }
+    if let Some((key, name)) = buildspec::without_text(root).next() {
+        let what = format!("env.{key}: the value of {} is no text", quoted(name));
+        return Err(fault(name, &what).hint("put the value in quotes"));
+    }
     if let Some(name) = buildspec::misnamed_artifacts(root).next() {
         let what = format!("no secondary artifact can be called {}", quoted(name));
         return Err(fault(name, &what).hint("a name has letters, digits and '_'"));

@@ -16,6 +16,7 @@ pub(super) fn findings(buildspec: &Node, containers: &[String]) -> Vec<Finding> 
     findings.extend(on_failure(buildspec));
     findings.extend(reserved_names(buildspec));
     findings.extend(misnamed(buildspec));
+    findings.extend(without_text(buildspec));
     findings.extend(misnamed_artifacts(buildspec));
     findings.extend(plain_secrets(buildspec));
     findings.extend(exported_secrets(buildspec));
@@ -111,6 +112,19 @@ fn misnamed(buildspec: &Node) -> Vec<Finding> {
                 "variable-name",
                 "no command can read the variable: for a shell this is no name of one",
                 "a name has letters, digits and '_', and does not begin with a digit",
+            )
+        })
+        .collect()
+}
+
+fn without_text(buildspec: &Node) -> Vec<Finding> {
+    buildspec::without_text(buildspec)
+        .map(|(_, name)| {
+            Finding::new(
+                name,
+                "variable-value",
+                "the variable has no value, or the build ends before its first command: a list or mapping is no text",
+                "put the value in quotes",
             )
         })
         .collect()
