@@ -92,6 +92,7 @@ impl Linter<'_> {
         } else {
             return Err(neither(file).into());
         };
+        findings.extend(next_document(&document));
         findings.sort_by_key(|finding| finding.line);
         Ok(findings)
     }
@@ -137,6 +138,15 @@ fn neither(file: &Path) -> Fault {
     Kind::Configuration
         .because(fault)
         .hint("a buildspec has `phases` or `batch`, a template has `Resources`")
+}
+
+fn next_document(document: &Document) -> Option<Finding> {
+    document.next.map(|line| Finding {
+        line,
+        code: "next-document",
+        happens: "the file is refused, or what stands from here on is never looked at".to_owned(),
+        mend: "put each document into a file of its own, or remove the line `---`".to_owned(),
+    })
 }
 
 fn repeated_keys(document: &Document) -> Vec<Finding> {

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
-use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
+use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, Tag};
 
 use crate::error::Kind;
 use crate::files;
@@ -30,6 +30,8 @@ pub(super) struct Document {
     pub(super) aliases: Vec<usize>,
     /// The keys that their mapping has already.
     pub(super) repeated: Vec<Node>,
+    /// The line of the next document, which was not read.
+    pub(super) next: Option<usize>,
 }
 
 /// A value and where it stands.
@@ -80,17 +82,37 @@ pub(super) fn read_file(path: &Path, malformed: Kind) -> Result<Document> {
 /// Text that is no YAML, and values beyond any that AWS takes.
 pub(super) fn read(text: &str) -> Result<Document> {
     let mut reader = Reader::default();
-    for event in Parser::new_from_str(text.trim_start_matches('\u{feff}')) {
+    let mut events = Parser::new_from_str(text.trim_start_matches('\u{feff}'));
+    while let Some(event) = events.next() {
         let (event, span) = event?;
         if let Some(root) = reader.take(event, span.start.line())? {
             return Ok(Document {
                 root,
                 aliases: reader.aliases,
                 repeated: reader.repeated,
+                next: next_document(events)?,
             });
         }
     }
     bail!("the file is empty")
+}
+
+/// The line where another document begins. One without a value is none.
+fn next_document<'a>(
+    events: impl Iterator<Item = Result<(Event<'a>, Span), ScanError>>,
+) -> Result<Option<usize>> {
+    for event in events {
+        let (event, span) = event?;
+        let has_value = match event {
+            Event::MappingStart(..) | Event::SequenceStart(..) => true,
+            Event::Scalar(_, style, ..) => style != ScalarStyle::Plain,
+            _ => false,
+        };
+        if has_value {
+            return Ok(Some(span.start.line()));
+        }
+    }
+    Ok(None)
 }
 
 /// What was read so far.

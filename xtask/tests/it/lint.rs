@@ -849,6 +849,23 @@ fn an_anchor_takes_no_memory_of_its_own() {
 }
 
 #[test]
+fn what_stands_behind_the_first_document_is_found() {
+    let sandbox = Sandbox::new();
+    let text = with_commands(&["true"]);
+    for end in ["---\n", "...\n", "--- # the end\n"] {
+        sandbox.write("buildspec.yml", format!("---\n{text}{end}"));
+        assert!(sandbox.json(0, &["lint", "buildspec.yml"]).is_empty(), "{end}");
+    }
+    sandbox.write("buildspec.yml", format!("{text}---\n{text}"));
+    let expected = [("next-document".to_owned(), 7)];
+    assert_eq!(findings(&sandbox, "buildspec.yml"), expected);
+    sandbox.write("buildspec.yml", format!("{text}---\n}}\n"));
+    sandbox
+        .run(["lint", "buildspec.yml"])
+        .fails(1, &["buildspec.yml is no YAML"]);
+}
+
+#[test]
 fn what_is_no_file_of_aws_ends_with_an_error() {
     let sandbox = Sandbox::new();
     sandbox.write("list.yml", "- a\n");
