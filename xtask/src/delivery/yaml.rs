@@ -347,6 +347,15 @@ impl Node {
         self.at(keys).into_iter().flat_map(Self::entries)
     }
 
+    /// The text with its `${…}`, where it is what `Sub` makes one of, in any of its forms.
+    pub(super) fn substituted(&self) -> Option<&Self> {
+        let text = match self.tag.as_deref() {
+            Some("Sub") => self,
+            _ => self.get("Fn::Sub")?,
+        };
+        text.items().first()
+    }
+
     /// What `!Ref` or `!GetAtt` names here.
     pub(super) fn resource(&self) -> Option<&str> {
         match self.tag.as_deref() {

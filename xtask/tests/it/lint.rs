@@ -598,6 +598,38 @@ fn faults_of_pipelines_are_found() {
 }
 
 #[test]
+fn variables_that_a_template_substitutes_are_read_as_well() {
+    let sandbox = generated();
+    let from = "                ProjectName: !Ref BackendBuild\n";
+    let text = sandbox.read(PIPELINE);
+    assert!(text.contains(from));
+    let write = |variables: &str| {
+        let to = format!("{from}                EnvironmentVariables: {variables}\n");
+        sandbox.write(PIPELINE, text.replacen(from, &to, 1));
+    };
+    for right in [
+        r#"!Sub '[{"name":"A","value":"${AWS::Region}"}]'"#,
+        r#"!Sub '[{"name":"A","value":${A}},${B}]'"#,
+        r#"!Sub '[{"name":"A","value":"a"}${More}]'"#,
+        r#"!Sub ['[{"name":"A","value":"${A}"}]', {A: b}]"#,
+        r#"!Join ['', ['[{"name":', '"A"}]']]"#,
+    ] {
+        write(right);
+        assert!(sandbox.json(0, &["lint", PIPELINE]).is_empty(), "{right}");
+    }
+    for wrong in [
+        r#"!Sub '[{"name":"A","value":"${AWS::Region}",}]'"#,
+        r#"{'Fn::Sub': '[{"name":"A","value":"${AWS::Region}"},]'}"#,
+        r#"!Sub ['[{"name":"A","value":"${A}"}', {A: b}]"#,
+    ] {
+        write(wrong);
+        assert_eq!(codes(&sandbox, PIPELINE), ["malformed-variables"], "{wrong}");
+    }
+    write(r##"{'Fn::Sub': '[{"name":"A","value":"#{source.Commit}"}]'}"##);
+    assert_eq!(codes(&sandbox, PIPELINE), ["undefined-variable"]);
+}
+
+#[test]
 fn conditional_stages_and_actions_are_read_as_well() {
     let sandbox = Sandbox::new();
     let action = |name: &str, namespace: &str| {

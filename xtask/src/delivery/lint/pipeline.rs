@@ -260,7 +260,8 @@ impl<'a> Pipeline<'a> {
         let mut findings = Vec::new();
         for action in &self.actions {
             for (_, value) in action.node.entries_at(&["Configuration"]) {
-                let names = variables(value.text().unwrap_or_default());
+                let text = value.substituted().unwrap_or(value).text();
+                let names = variables(text.unwrap_or_default());
                 let undefined =
                     names.filter(|(namespace, name)| !self.defines(action.place, namespace, name));
                 findings.extend(undefined.map(|(namespace, name)| {
