@@ -766,6 +766,16 @@ fn a_finding_in_a_template_has_the_line_of_the_template() {
         (block("|-\n\n"), 12),
         (block("|\n\n\n"), 13),
         (block("!Sub |-\n\n"), 12),
+        (block("\n          Fn::Sub: |\n"), 12),
+        (block("!Sub\n          - |\n") + "\n          - {A: b}", 12),
+        (
+            "!Join\n          - \"\\n\"\n          - - 'version: 0.2'\n            - 'phases:'\n            - '  build:'\n            - '    commands:'\n            - !Sub '      - docker login -p ${A}'".to_owned(),
+            12,
+        ),
+        (
+            r#"{"Fn::Join": ["", ["version: 0.2\nphases:\n", "  build:\n    commands:\n", "      - docker login -p ", {"Ref": "A"}]]}"#.to_owned(),
+            6,
+        ),
         // Between quotes a line of the text is none of the file.
         (
             r#""version: 0.2\nphases:\n  build:\n    commands:\n      - docker login -p x""#.to_owned(),

@@ -62,8 +62,25 @@ impl Inline {
             text: String::new(),
             lines: Vec::new(),
         };
-        inline.push(node, node.text()?);
+        match joined(node) {
+            Some([delimiter, parts]) => inline.join(delimiter.text()?, parts.items()),
+            None => {
+                let node = node.substituted().unwrap_or(node);
+                inline.push(node, node.text()?);
+            }
+        }
         inline.text.contains('\n').then_some(inline)
+    }
+
+    fn join(&mut self, delimiter: &str, parts: &[Node]) {
+        for (index, part) in parts.iter().enumerate() {
+            if index > 0 {
+                self.push(part, delimiter);
+            }
+            let text = part.substituted().unwrap_or(part).text();
+            // Whatever else it is has a value of one line.
+            self.push(part, text.unwrap_or("value"));
+        }
     }
 
     fn push(&mut self, node: &Node, text: &str) {
@@ -82,6 +99,15 @@ impl Inline {
         let line = self.lines.get(line.saturating_sub(1));
         line.or(self.lines.last()).copied().unwrap_or(1)
     }
+}
+
+/// What `Join` makes a text of: what stands between the parts, and the parts.
+fn joined(node: &Node) -> Option<&[Node; 2]> {
+    let arguments = match node.tag.as_deref() {
+        Some("Join") => node,
+        _ => node.get("Fn::Join")?,
+    };
+    arguments.items().try_into().ok()
 }
 
 fn inline_buildspec(project: &Node, containers: &[String]) -> Vec<Finding> {
