@@ -63,10 +63,11 @@ impl CodeBuild {
         refuse_exported_secrets(context, &specification)?;
         let fetched = fetched(context, &specification, &env)?;
         let exposed = |(name, value): &(String, Value)| (name.clone(), value.expose().to_owned());
+        // Of a reserved name the buildspec gives no value.
         let mut variables = env;
-        variables.extend(of_codebuild(context, &buildspec));
         variables.extend(literal(&specification));
         variables.extend(fetched.iter().map(exposed));
+        variables.extend(of_codebuild(context, &buildspec));
         let root = &context.workspace.root;
         let build = Build {
             source: root,

@@ -89,10 +89,12 @@ const ENV: [Key; 6] = [
     emulated(EXPORTED),
     in_aws("git-credential-helper"),
 ];
-const PHASE: [Key; 4] = [
+const PHASE: [Key; 5] = [
     in_aws("run-as"),
     emulated("on-failure"),
     emulated("commands"),
+    // Actions of GitHub, which stand where commands do.
+    in_aws("steps"),
     emulated("finally"),
 ];
 /// The first phase alone chooses runtimes.
@@ -110,7 +112,8 @@ const ARTIFACT: [Key; 7] = [
 pub(super) const SECONDARY: [&str; 2] = ["artifacts", "secondary-artifacts"];
 /// The primary artifact alone has others below it.
 const OF_PRIMARY: Key = emulated(SECONDARY[1]);
-const CACHE: [Key; 3] = [
+const CACHE: [Key; 4] = [
+    emulated("action"),
     emulated("key"),
     emulated("fallback-keys"),
     emulated("paths"),
@@ -215,6 +218,18 @@ pub(super) fn misnamed(buildspec: &Node) -> impl Iterator<Item = (&'static str, 
     all.filter(|(_, name)| !name.text().is_some_and(is_variable))
 }
 
+/// The variables of `env` whose value is a list or a mapping, by their names and the key
+/// above them.
+pub(super) fn without_text(buildspec: &Node) -> impl Iterator<Item = (&'static str, &Node)> {
+    let given = VARIABLES.into_iter().flat_map(|kind| {
+        let entries = buildspec.entries_at(&["env", kind]);
+        entries.map(move |(name, value)| (kind, name, value))
+    });
+    given
+        .filter(|(_, _, value)| value.text().is_none())
+        .map(|(kind, name, _)| (kind, name))
+}
+
 /// Whether a shell takes it for the name of a variable.
 pub fn is_variable(name: &str) -> bool {
     is_identifier(name) && !name.starts_with(|c: char| c.is_ascii_digit())
@@ -240,7 +255,12 @@ pub(super) fn reserved_names(buildspec: &Node) -> impl Iterator<Item = &Node> {
     names.filter(|name| name.text().is_some_and(is_reserved))
 }
 
+/// Names of this form that builds are meant to give a value (AWS CodeBuild User Guide,
+/// "Docker sample").
+const FREE: [&str; 2] = ["AWS_ACCOUNT_ID", "AWS_DEFAULT_REGION"];
+
 /// Whether CodeBuild keeps the name of a variable for itself.
 pub(super) fn is_reserved(name: &str) -> bool {
-    name.starts_with("CODEBUILD_") || name.starts_with("AWS_")
+    let is_of_codebuild = name.starts_with("CODEBUILD_") || name.starts_with("AWS_");
+    is_of_codebuild && !FREE.contains(&name)
 }

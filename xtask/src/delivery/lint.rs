@@ -54,8 +54,8 @@ pub fn is_yaml(file: &Path) -> bool {
         .is_some_and(|kind| kind == "yml" || kind == "yaml")
 }
 
-/// The findings in each of the files, by line. A file with `phases` is a buildspec,
-/// one with `Resources` a template.
+/// The findings in each of the files, by line. A file with `phases` or `batch` is a
+/// buildspec, one with `Resources` a template.
 ///
 /// # Errors
 /// For each file that cannot be read, is no YAML, or is neither.
@@ -83,13 +83,16 @@ impl Linter<'_> {
     fn findings(&self, file: &Path) -> Result<Vec<Finding>> {
         let document = self.document(file)?;
         let root = &document.root;
-        let mut findings = if root.get("phases").is_some() {
+        // One with `batch` alone names the buildspecs of its builds.
+        let is_buildspec = ["phases", "batch"].iter().any(|key| root.get(key).is_some());
+        let mut findings = if is_buildspec {
             of_buildspec(&document, &self.containers)
         } else if root.get("Resources").is_some() {
             self.of_template(&document)
         } else {
             return Err(neither(file).into());
         };
+        findings.extend(next_document(&document));
         findings.sort_by_key(|finding| finding.line);
         Ok(findings)
     }
@@ -134,7 +137,16 @@ fn neither(file: &Path) -> Fault {
     );
     Kind::Configuration
         .because(fault)
-        .hint("a buildspec has `phases`, a template has `Resources`")
+        .hint("a buildspec has `phases` or `batch`, a template has `Resources`")
+}
+
+fn next_document(document: &Document) -> Option<Finding> {
+    document.next.map(|line| Finding {
+        line,
+        code: "next-document",
+        happens: "the file is refused, or what stands from here on is never looked at".to_owned(),
+        mend: "put each document into a file of its own, or remove the line `---`".to_owned(),
+    })
 }
 
 fn repeated_keys(document: &Document) -> Vec<Finding> {

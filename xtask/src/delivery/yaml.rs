@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
-use saphyr_parser::{Event, Parser, Tag};
+use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, Tag};
 
 use crate::error::Kind;
 use crate::files;
@@ -18,6 +18,9 @@ const DEPTH: usize = 200;
 /// one in memory, but a few lines of aliases to aliases could take any time to go through.
 const VALUES: usize = 1_000_000;
 
+/// The key of a mapping that takes over what is in others.
+const MERGE: &str = "<<";
+
 /// A file that was read.
 #[derive(Debug)]
 pub(super) struct Document {
@@ -27,13 +30,17 @@ pub(super) struct Document {
     pub(super) aliases: Vec<usize>,
     /// The keys that their mapping has already.
     pub(super) repeated: Vec<Node>,
+    /// The line of the next document, which was not read.
+    pub(super) next: Option<usize>,
 }
 
 /// A value and where it stands.
 #[derive(Debug, Clone)]
 pub(super) struct Node {
-    /// The line, from 1.
+    /// The line, from 1: of a block its first one, below the `|`.
     pub(super) line: usize,
+    /// Whether the lines of the text are lines of the file: a block after `|`.
+    pub(super) literal: bool,
     /// CloudFormation's short function without its exclamation mark, e.g. `Sub`.
     pub(super) tag: Option<String>,
     /// How many values it is, with those in it.
@@ -52,6 +59,9 @@ enum Content {
     Mapping(Vec<Node>),
 }
 
+/// What to do about a file that cannot be read.
+const UNREADABLE: &str = "give the path of a buildspec or template, from the current folder";
+
 /// Reads the first document of a file. Text that is no YAML is a fault of kind `malformed`:
 /// whether that is what was to be found out, or what nobody can work with, the caller knows.
 ///
@@ -59,7 +69,9 @@ enum Content {
 /// A file that cannot be read, and what [`read`] refuses.
 pub(super) fn read_file(path: &Path, malformed: Kind) -> Result<Document> {
     let text = files::read_text(path).with_context(|| {
-        Kind::Configuration.because(format!("{} cannot be read", path.display()))
+        Kind::Configuration
+            .because(format!("{} cannot be read", path.display()))
+            .hint(UNREADABLE)
     })?;
     read(&text).with_context(|| malformed.because(format!("{} is no YAML", path.display())))
 }
@@ -70,17 +82,37 @@ pub(super) fn read_file(path: &Path, malformed: Kind) -> Result<Document> {
 /// Text that is no YAML, and values beyond any that AWS takes.
 pub(super) fn read(text: &str) -> Result<Document> {
     let mut reader = Reader::default();
-    for event in Parser::new_from_str(text.trim_start_matches('\u{feff}')) {
+    let mut events = Parser::new_from_str(text.trim_start_matches('\u{feff}'));
+    while let Some(event) = events.next() {
         let (event, span) = event?;
         if let Some(root) = reader.take(event, span.start.line())? {
             return Ok(Document {
                 root,
                 aliases: reader.aliases,
                 repeated: reader.repeated,
+                next: next_document(events)?,
             });
         }
     }
     bail!("the file is empty")
+}
+
+/// The line where another document begins. One without a value is none.
+fn next_document<'a>(
+    events: impl Iterator<Item = Result<(Event<'a>, Span), ScanError>>,
+) -> Result<Option<usize>> {
+    for event in events {
+        let (event, span) = event?;
+        let has_value = match event {
+            Event::MappingStart(..) | Event::SequenceStart(..) => true,
+            Event::Scalar(_, style, ..) => style != ScalarStyle::Plain,
+            _ => false,
+        };
+        if has_value {
+            return Ok(Some(span.start.line()));
+        }
+    }
+    Ok(None)
 }
 
 /// What was read so far.
@@ -122,10 +154,23 @@ impl Reader {
             Event::SequenceStart(anchor, tag) => {
                 return begin(Content::Sequence, anchor, tag.as_deref()).map(|()| None);
             }
-            Event::Scalar(value, _, anchor, tag) => {
+            Event::Scalar(value, style, anchor, tag) => {
                 self.count(1, line)?;
+                let line = match style {
+                    // The parser begins at what stands before the `|`, if anything does.
+                    ScalarStyle::Literal | ScalarStyle::Folded if anchor > 0 || tag.is_some() => {
+                        line + 1
+                    }
+                    // Else at the first line that is not empty.
+                    ScalarStyle::Literal | ScalarStyle::Folded => {
+                        let empty = value.chars().take_while(|letter| *letter == '\n').count();
+                        line.saturating_sub(empty)
+                    }
+                    _ => line,
+                };
                 let content = Content::Scalar(value.into_owned());
-                let scalar = Node::new(line, short(tag.as_deref()), content);
+                let mut scalar = Node::new(line, short(tag.as_deref()), content);
+                scalar.literal = style == ScalarStyle::Literal;
                 self.remember(anchor, &scalar);
                 scalar
             }
@@ -149,8 +194,11 @@ impl Reader {
 
     fn end(&mut self) -> Result<Node> {
         let open = self.open.pop().context("a value ends that never began")?;
-        let node = Node::new(open.line, open.tag, (open.kind)(open.children));
+        let mut node = Node::new(open.line, open.tag, (open.kind)(open.children));
         self.repeated.extend(node.repeated_keys());
+        if let Some(children) = node.merged() {
+            node = Node::new(node.line, node.tag, Content::Mapping(children));
+        }
         self.remember(open.anchor, &node);
         Ok(node)
     }
@@ -204,6 +252,7 @@ impl Node {
         let depth = children.iter().map(|child| child.depth).max();
         Self {
             line,
+            literal: false,
             tag,
             values: 1 + values,
             depth: own + depth.unwrap_or_default(),
@@ -217,6 +266,30 @@ impl Node {
         let keys = self.entries().map(|(key, _)| key);
         let repeated = keys.filter(|key| key.text().is_some_and(|text| !known.insert(text)));
         repeated.cloned().collect()
+    }
+
+    /// The keys and values of a mapping, with those of the mappings that its merge key
+    /// names where it has none of its own (YAML 1.1, "Merge Key Language-Independent Type").
+    fn merged(&self) -> Option<Vec<Self>> {
+        let sources = self.get(MERGE)?;
+        let is_mapping = |node: &&Self| matches!(*node.content, Content::Mapping(_));
+        let all: Vec<_> = match &*sources.content {
+            Content::Sequence(items) => items.iter().collect(),
+            _ => vec![sources],
+        };
+        if !all.iter().all(is_mapping) {
+            return None;
+        }
+        let own = self.entries().filter(|(key, _)| key.text() != Some(MERGE));
+        let brought = all.into_iter().flat_map(Self::entries);
+        let mut known = BTreeSet::new();
+        let mut children = Vec::new();
+        for (key, value) in own.chain(brought) {
+            if key.text().is_none_or(|text| known.insert(text)) {
+                children.extend([key.clone(), value.clone()]);
+            }
+        }
+        Some(children)
     }
 
     /// The text, where the value is one.
@@ -274,6 +347,15 @@ impl Node {
         self.at(keys).into_iter().flat_map(Self::entries)
     }
 
+    /// The text with its `${…}`, where it is what `Sub` makes one of, in any of its forms.
+    pub(super) fn substituted(&self) -> Option<&Self> {
+        let text = match self.tag.as_deref() {
+            Some("Sub") => self,
+            _ => self.get("Fn::Sub")?,
+        };
+        text.items().first()
+    }
+
     /// What `!Ref` or `!GetAtt` names here.
     pub(super) fn resource(&self) -> Option<&str> {
         match self.tag.as_deref() {
@@ -318,6 +400,19 @@ mod tests {
         let bomb = "- &a0 x\n".to_owned() + &levels.collect::<String>();
         let error = read(&bomb).unwrap_err().to_string();
         assert!(error.contains("more than 1000000 values"), "{error}");
+    }
+
+    #[test]
+    fn a_merge_key_brings_what_is_not_there() {
+        let text = "a: &a {b: 1, c: 2}\nd: &d {c: 3, e: 4}\n";
+        let document = read(&format!("{text}one: {{<<: *a, c: 5}}\nall: {{<<: [*a, *d]}}\n"));
+        let root = document.unwrap().root;
+        let values = |name: &str| ["b", "c", "e"].map(|key| root.text_at(&[name, key]));
+        assert_eq!(values("one"), [Some("1"), Some("5"), None]);
+        assert_eq!(values("all"), [Some("1"), Some("2"), Some("4")]);
+        let other = read("one: {<<: 1, <<: 2}").unwrap();
+        assert_eq!(other.root.text_at(&["one", "<<"]), Some("1"));
+        assert_eq!(other.repeated.len(), 1);
     }
 
     #[test]

@@ -341,6 +341,35 @@ fn what_starts_a_build_takes_precedence() {
 }
 
 #[test]
+fn a_template_is_no_buildspec() {
+    let sandbox = Sandbox::new();
+    sandbox.write("pipeline.yaml", "Resources: {}\n");
+    sandbox.run(["codebuild", "run", "pipeline.yaml"]).fails(
+        4,
+        &[
+            "pipeline.yaml is a template and no buildspec",
+            "hint: run a buildspec that it names",
+        ],
+    );
+    for (version, words) in [("", "has no version"), ("version: 0.1\n", "version is \"0.1\"")] {
+        sandbox.write("buildspec.yml", format!("{version}phases: {{}}\n"));
+        sandbox
+            .run(["codebuild", "run", "buildspec.yml"])
+            .fails(4, &["buildspec.yml: the buildspec", words, "hint: version: 0.2"]);
+    }
+}
+
+#[test]
+fn a_buildspec_says_in_which_account_and_region_its_registry_is() {
+    let sandbox = buildspec(
+        "env: {variables: {AWS_ACCOUNT_ID: '123456789012', AWS_DEFAULT_REGION: eu-central-1}}\nphases: {build: {commands: ['echo $AWS_ACCOUNT_ID $AWS_DEFAULT_REGION']}}\n",
+    );
+    let ran = sandbox.ok(["codebuild", "run", "buildspec.yml"]);
+    assert_eq!(ran.stdout, "123456789012 eu-central-1\n");
+    assert!(sandbox.json(0, &["lint", "buildspec.yml"]).is_empty());
+}
+
+#[test]
 fn a_missing_parameter_fails_the_build_before_its_first_command() {
     let sandbox = buildspec(
         "env:\n  parameter-store: {A: NOWHERE}\nphases:\n  build: {commands: [echo started]}\n",
@@ -602,6 +631,10 @@ fn what_codebuild_refuses_ends_the_run_before_its_first_command() {
         (
             "phases:\n  build: {commands: [echo started]}\n  build: {}\n",
             "buildspec.yml:4: the key \"build\" is there twice",
+        ),
+        (
+            "env: {variables: {TAGS: [a]}}\nphases: {build: {commands: [echo started]}}\n",
+            "buildspec.yml:2: env.variables: the value of \"TAGS\" is no text",
         ),
         (
             "env: {variables: {AWS_X: a}}\nphases: {build: {commands: [echo started]}}\n",

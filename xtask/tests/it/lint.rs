@@ -137,6 +137,36 @@ fn a_guarded_push_is_no_finding() {
 }
 
 #[test]
+fn who_only_tells_how_the_build_went_guards_no_push() {
+    let sandbox = Sandbox::new();
+    let lint = |code: i32, guard: &str| {
+        let text = with_commands(&[guard, "docker push x"]);
+        sandbox.write("buildspec.yml", text.replace("  build:", "  post_build:"));
+        let found = sandbox.json(code, &["lint", "buildspec.yml"]);
+        assert_eq!(found.len(), usize::from(code == 1), "{guard}");
+    };
+    for guard in [
+        "echo \"status $CODEBUILD_BUILD_SUCCEEDING\"",
+        "aws sns publish --message $CODEBUILD_BUILD_SUCCEEDING",
+        "true # see CODEBUILD_BUILD_SUCCEEDING",
+    ] {
+        lint(1, guard);
+    }
+    for guard in [
+        "[ \"$CODEBUILD_BUILD_SUCCEEDING\" = 1 ]",
+        "[[ $CODEBUILD_BUILD_SUCCEEDING == 1 ]] || exit 1",
+        "(( CODEBUILD_BUILD_SUCCEEDING ))",
+        "if [ ${CODEBUILD_BUILD_SUCCEEDING:-0} -eq 0 ]; then exit 1; fi",
+        "case $CODEBUILD_BUILD_SUCCEEDING in 0) exit 1 ;; esac",
+        "echo $CODEBUILD_BUILD_SUCCEEDING | grep -q 1",
+        "SUCCEEDING=$CODEBUILD_BUILD_SUCCEEDING",
+        "bash -c 'test $CODEBUILD_BUILD_SUCCEEDING = 1'",
+    ] {
+        lint(0, guard);
+    }
+}
+
+#[test]
 fn faults_of_buildspecs_are_found() {
     for (from, to, code) in [
         (
@@ -165,6 +195,11 @@ fn faults_of_buildspecs_are_found() {
             "  shell: bash",
             "  shell: bash\n  variables: {image-tag: abc}",
             "variable-name",
+        ),
+        (
+            "  shell: bash",
+            "  shell: bash\n  variables: {TAGS: [a, b]}",
+            "variable-value",
         ),
         (
             "    commands:",
@@ -211,6 +246,66 @@ fn faults_of_buildspecs_are_found() {
 }
 
 #[test]
+fn keys_that_codebuild_knows_are_no_finding() {
+    let sandbox = Sandbox::new();
+    let text = "version: 0.2\nphases:\n  pre_build: &default\n    on-failure: ABORT\n    steps: [{uses: actions/checkout@v4}]\n  build: {<<: *default, commands: [echo one]}\ncache: {action: restore, key: a, paths: [a]}\n";
+    sandbox.write("buildspec.yml", text);
+    assert!(sandbox.json(0, &["lint", "buildspec.yml"]).is_empty());
+    sandbox.write(
+        "buildspec.yml",
+        text.replace("on-failure: ABORT", "commands: [docker login -p x]").replace(", commands: [echo one]", ""),
+    );
+    assert_eq!(codes(&sandbox, "buildspec.yml"), ["password-argument"; 2]);
+}
+
+#[test]
+fn a_buildspec_of_a_batch_needs_no_phases() {
+    let sandbox = Sandbox::new();
+    let text = "version: 0.2\nbatch:\n  build-graph:\n    - {identifier: one, buildspec: one.yml}\n";
+    sandbox.write("buildspec.yml", text);
+    assert!(sandbox.json(0, &["lint", "buildspec.yml"]).is_empty());
+    sandbox.write("buildspec.yml", format!("{text}phasse: {{}}\n"));
+    assert_eq!(codes(&sandbox, "buildspec.yml"), ["unknown-key"]);
+}
+
+#[test]
+fn a_secret_is_known_by_its_name_in_any_case() {
+    let sandbox = Sandbox::new();
+    let lint = |code: i32, variable: &str| {
+        let text = with_commands(&["true"]).replace(
+            "phases:",
+            &format!("env:\n  variables: {{{variable}}}\nphases:"),
+        );
+        sandbox.write("buildspec.yml", text);
+        let found = sandbox.json(code, &["lint", "buildspec.yml"]);
+        let found: Vec<_> = found.iter().map(|finding| &finding["code"]).collect();
+        let expected: &[&str] = if code == 1 { &["plain-secret"] } else { &[] };
+        assert_eq!(found, expected, "{variable}");
+    };
+    for secret in [
+        "db_password: hunter2",
+        "DOCKER_PASS: a",
+        "PASS: a",
+        "API_KEY: a",
+        "DJANGO_SECRET_KEY: a",
+    ] {
+        lint(1, secret);
+    }
+    for other in [
+        "BYPASS: a",
+        "NEXT_PUBLIC_MAPS_API_KEY: a",
+        "CACHE_KEY: a",
+        "DB_PASSWORD: 'arn:aws:secretsmanager:eu-central-1:1:secret:a'",
+        "DB_PASSWORD: '{{resolve:secretsmanager:a}}'",
+        "DB_PASSWORD: /prod/db-password",
+        "DB_PASSWORD: ''",
+        "HAS_DATABASE_URL: 'true'",
+    ] {
+        lint(0, other);
+    }
+}
+
+#[test]
 fn a_secret_is_known_by_where_it_comes_from() {
     for from in [
         "  parameter-store: {ACCESS: DOCKER_PASSWORD}",
@@ -240,6 +335,9 @@ fn commands_are_read_as_a_shell_does() {
             "docker login --password-stdin a < file && docker login -p $P b",
             "password-argument",
         ),
+        ("podman login -u me -p $P quay.io", "password-argument"),
+        ("helm registry login --password=$P a", "password-argument"),
+        ("crane auth login -u me -p $P a", "password-argument"),
         ("cd deep && export X=$(date)", "lost-status"),
         ("declare -x X=\"$(date)\"", "lost-status"),
         ("export A=1 X=`date`", "lost-status"),
@@ -247,6 +345,11 @@ fn commands_are_read_as_a_shell_does() {
         ("set -u\nunset -e\necho set -e", "lost-status"),
         ("export \"X=$(date)\"", "lost-status"),
         ("if true; then export X=$(date); fi", "lost-status"),
+        ("cd app; make; make test", "lost-status"),
+        ("make; echo done", "lost-status"),
+        ("X=$(date); true", "lost-status"),
+        ("(cd app && make); true", "lost-status"),
+        ("for f in a b; do make $f; done; true", "lost-status"),
         ("f() {\n  true\n}\nf\ntrue", "lost-status"),
         ("if true; then\n  true\nfi\ntrue", "lost-status"),
         ("cat > a.json <<END\n{}\nEND\ntrue", "lost-status"),
@@ -276,6 +379,18 @@ fn commands_are_read_as_a_shell_does() {
             "until true; do\n  true\ndone",
             "if true; then\n  true\nfi",
             "X=$(date) && export X",
+            "echo \"began at `date`\"; make",
+            "export A=1; B=2; C=(a b); make",
+            "docker pull app:cache || true; docker build .",
+            "cd app || exit 1\nmake",
+            "set -e; cd app; make",
+            "for f in a b; do echo $f; make $f; done",
+            "for f in a b; do echo $f; done; make",
+            "if true; then cd app; make; fi",
+            "f() { cd app; make; }; f",
+            "find . -exec rm {} \\;",
+            "case x in y) cd app; make ;; *) true ;; esac;",
+            "(cd app; make)",
             "f() {\n  echo done\n  true\n}\nf",
             "f()\n{\n  true\n}\nf",
             "function f {\n  true\n  true\n}\nf",
@@ -292,6 +407,7 @@ fn commands_are_read_as_a_shell_does() {
             "echo ${X:-a; b\n} $((1<<2))",
             "echo then docker login -p x",
             "docker run -p 80:80 app login",
+            "podman run -p 80:80 app login",
         ]),
     );
     assert!(sandbox.json(0, &["lint", "buildspec.yml"]).is_empty());
@@ -302,7 +418,7 @@ fn a_push_is_found_wherever_it_stands_in_post_build() {
     let sandbox = Sandbox::new();
     for push in [
         "docker push x",
-        "true;docker push x",
+        "echo one;docker push x",
         "cargo xtask promote backend",
         "DIGEST=$(cargo xtask staging-tag backend)",
         "DIGEST=\"$(cargo xtask staging-tag backend)\"",
@@ -315,6 +431,13 @@ fn a_push_is_found_wherever_it_stands_in_post_build() {
         "env X=Y /usr/bin/docker --config deep -D push x",
         "time sudo docker image push x",
         "docker buildx build --push --tag x .",
+        "docker compose -f app.yml push",
+        "docker-compose push",
+        "podman push x",
+        "crane copy a b",
+        "crane push x.tar b",
+        "skopeo copy --dest-creds a:b oci:x docker://b",
+        "skopeo copy docker://a docker://b",
     ] {
         let text = with_commands(&[push]).replace("  build:", "  post_build:");
         sandbox.write("buildspec.yml", text);
@@ -335,6 +458,8 @@ fn what_only_tells_of_a_push_is_none() {
         "docker run x push",
         "docker images",
         "cargo xtask build push",
+        "skopeo copy docker://a oci:x",
+        "crane digest a",
     ]);
     sandbox.write("buildspec.yml", text.replace("  build:", "  post_build:"));
     assert!(sandbox.json(0, &["lint", "buildspec.yml"]).is_empty());
@@ -473,6 +598,90 @@ fn faults_of_pipelines_are_found() {
 }
 
 #[test]
+fn variables_that_a_template_substitutes_are_read_as_well() {
+    let sandbox = generated();
+    let from = "                ProjectName: !Ref BackendBuild\n";
+    let text = sandbox.read(PIPELINE);
+    assert!(text.contains(from));
+    let write = |variables: &str| {
+        let to = format!("{from}                EnvironmentVariables: {variables}\n");
+        sandbox.write(PIPELINE, text.replacen(from, &to, 1));
+    };
+    for right in [
+        r#"!Sub '[{"name":"A","value":"${AWS::Region}"}]'"#,
+        r#"!Sub '[{"name":"A","value":${A}},${B}]'"#,
+        r#"!Sub '[{"name":"A","value":"a"}${More}]'"#,
+        r#"!Sub ['[{"name":"A","value":"${A}"}]', {A: b}]"#,
+        r#"!Join ['', ['[{"name":', '"A"}]']]"#,
+    ] {
+        write(right);
+        assert!(sandbox.json(0, &["lint", PIPELINE]).is_empty(), "{right}");
+    }
+    for wrong in [
+        r#"!Sub '[{"name":"A","value":"${AWS::Region}",}]'"#,
+        r#"{'Fn::Sub': '[{"name":"A","value":"${AWS::Region}"},]'}"#,
+        r#"!Sub ['[{"name":"A","value":"${A}"}', {A: b}]"#,
+    ] {
+        write(wrong);
+        assert_eq!(codes(&sandbox, PIPELINE), ["malformed-variables"], "{wrong}");
+    }
+    write(r##"{'Fn::Sub': '[{"name":"A","value":"#{source.Commit}"}]'}"##);
+    assert_eq!(codes(&sandbox, PIPELINE), ["undefined-variable"]);
+}
+
+#[test]
+fn conditional_stages_and_actions_are_read_as_well() {
+    let sandbox = Sandbox::new();
+    let action = |name: &str, namespace: &str| {
+        format!(
+            "{{Name: {name}, Namespace: {namespace}, ActionTypeId: {{Category: Build, Owner: AWS, Provider: CodeBuild}}, Configuration: {{ProjectName: p}}}}"
+        )
+    };
+    let pipeline = |stages: &[String]| {
+        let stages = stages.iter().map(|stage| format!("        - {stage}\n"));
+        format!(
+            "Resources:\n  Pipeline:\n    Type: AWS::CodePipeline::Pipeline\n    Properties:\n      PipelineType: V2\n      Stages:\n{}",
+            stages.collect::<String>()
+        )
+    };
+    let approval = "{Name: approve, Actions: [{Name: a, ActionTypeId: {Category: Approval, Owner: AWS, Provider: Manual}, Configuration: {CustomData: '#{build.TAG}'}}]}".to_owned();
+    let build = action("one", "build");
+    for stage in [
+        format!("{{Name: build, Actions: [{{Fn::If: [Fast, {build}, {build}]}}]}}"),
+        format!("{{Name: build, Actions: [!If [Fast, {build}, !Ref AWS::NoValue]]}}"),
+        format!("{{Name: build, Actions: !If [Fast, [{build}], [{build}]]}}"),
+        format!("!If [Fast, {{Name: build, Actions: [{build}]}}, !Ref AWS::NoValue]"),
+        // Whether both conditions may hold nobody knows.
+        format!(
+            "{{Name: build, Actions: [!If [Fast, {build}, !Ref AWS::NoValue], !If [Slow, {build}, !Ref AWS::NoValue]]}}"
+        ),
+    ] {
+        sandbox.write("pipeline.yaml", pipeline(&[stage.clone(), approval.clone()]));
+        assert!(sandbox.json(0, &["lint", "pipeline.yaml"]).is_empty(), "{stage}");
+    }
+    for (stage, code) in [
+        (
+            format!("{{Name: build, Actions: [!If [Fast, {build}, {build}], {build}]}}"),
+            "namespace",
+        ),
+        (
+            format!(
+                "{{Name: build, Actions: [!If [Fast, {}, {build}]]}}",
+                build.replace("ProjectName", "Project")
+            ),
+            "unknown-configuration",
+        ),
+        (
+            format!("{{Name: build, Actions: [!If [Fast, {}, {}]]}}", action("one", "a"), action("one", "b")),
+            "undefined-variable",
+        ),
+    ] {
+        sandbox.write("pipeline.yaml", pipeline(&[stage.clone(), approval.clone()]));
+        assert_eq!(codes(&sandbox, "pipeline.yaml"), [code], "{stage}");
+    }
+}
+
+#[test]
 fn variables_have_no_value_before_their_action_ran() {
     // The approval comes after both builds, so the first of them cannot know the second one's.
     breaks(
@@ -536,6 +745,49 @@ fn a_buildspec_in_a_template_is_read_as_well() {
     assert_eq!(codes(&sandbox, PIPELINE), ["malformed-buildspec"]);
 }
 
+/// A template of one project with this buildspec, which stands from line 6 on.
+fn project_with(buildspec: &str) -> String {
+    format!(
+        "Resources:\n  Build:\n    Type: AWS::CodeBuild::Project\n    Properties:\n      Source:\n        BuildSpec: {buildspec}\n"
+    )
+}
+
+#[test]
+fn a_finding_in_a_template_has_the_line_of_the_template() {
+    let sandbox = Sandbox::new();
+    let block = |before: &str| {
+        format!(
+            "{before}            version: 0.2\n            phases:\n              build:\n                commands:\n                  - docker login -p x"
+        )
+    };
+    for (buildspec, line) in [
+        (block("|\n"), 11),
+        (block("!Sub |\n"), 11),
+        (block("|-\n\n"), 12),
+        (block("|\n\n\n"), 13),
+        (block("!Sub |-\n\n"), 12),
+        (block("\n          Fn::Sub: |\n"), 12),
+        (block("!Sub\n          - |\n") + "\n          - {A: b}", 12),
+        (
+            "!Join\n          - \"\\n\"\n          - - 'version: 0.2'\n            - 'phases:'\n            - '  build:'\n            - '    commands:'\n            - !Sub '      - docker login -p ${A}'".to_owned(),
+            12,
+        ),
+        (
+            r#"{"Fn::Join": ["", ["version: 0.2\nphases:\n", "  build:\n    commands:\n", "      - docker login -p ", {"Ref": "A"}]]}"#.to_owned(),
+            6,
+        ),
+        // Between quotes a line of the text is none of the file.
+        (
+            r#""version: 0.2\nphases:\n  build:\n    commands:\n      - docker login -p x""#.to_owned(),
+            6,
+        ),
+    ] {
+        sandbox.write("template.yaml", project_with(&buildspec));
+        let expected = [("password-argument".to_owned(), line)];
+        assert_eq!(findings(&sandbox, "template.yaml"), expected, "{buildspec}");
+    }
+}
+
 #[test]
 fn what_a_template_is_written_in_does_not_matter() {
     let sandbox = Sandbox::new();
@@ -546,15 +798,26 @@ fn what_a_template_is_written_in_does_not_matter() {
     };
     for image in [
         "aws/codebuild/standard:8.0",
+        "aws/codebuild/standard:7.0-24.10.29",
+        "aws/codebuild/amazonlinux2-x86_64-standard:3.0",
+        "aws/codebuild/amazonlinux2-x86_64-standard:corretto11",
+        "aws/codebuild/amazonlinux-x86_64-standard:corretto8",
+        "aws/codebuild/windows-base:2019-3.0-24.10.29",
         "aws/codebuild/amazonlinux-x86_64-lambda-standard:python3.12",
         "registry.example.com/build:1.0",
     ] {
         sandbox.write("right.json", template(image));
         assert!(sandbox.json(0, &["lint", "right.json"]).is_empty());
     }
-    sandbox.write("wrong.json", template("aws/codebuild/standard:80"));
-    let expected = [("unknown-image".to_owned(), 5)];
-    assert_eq!(findings(&sandbox, "wrong.json"), expected);
+    for image in [
+        "aws/codebuild/standard:80",
+        "aws/codebuild/standard:9.9-1.0.0",
+        "aws/codebuild/standart:8.0",
+    ] {
+        sandbox.write("wrong.json", template(image));
+        let expected = [("unknown-image".to_owned(), 5)];
+        assert_eq!(findings(&sandbox, "wrong.json"), expected, "{image}");
+    }
     let text = ARTICLE.replace('\n', "\r\n");
     sandbox.write("windows.yml", format!("\u{feff}{text}"));
     sandbox.write("article.yml", ARTICLE);
@@ -628,6 +891,23 @@ fn an_anchor_takes_no_memory_of_its_own() {
 }
 
 #[test]
+fn what_stands_behind_the_first_document_is_found() {
+    let sandbox = Sandbox::new();
+    let text = with_commands(&["true"]);
+    for end in ["---\n", "...\n", "--- # the end\n"] {
+        sandbox.write("buildspec.yml", format!("---\n{text}{end}"));
+        assert!(sandbox.json(0, &["lint", "buildspec.yml"]).is_empty(), "{end}");
+    }
+    sandbox.write("buildspec.yml", format!("{text}---\n{text}"));
+    let expected = [("next-document".to_owned(), 7)];
+    assert_eq!(findings(&sandbox, "buildspec.yml"), expected);
+    sandbox.write("buildspec.yml", format!("{text}---\n}}\n"));
+    sandbox
+        .run(["lint", "buildspec.yml"])
+        .fails(1, &["buildspec.yml is no YAML"]);
+}
+
+#[test]
 fn what_is_no_file_of_aws_ends_with_an_error() {
     let sandbox = Sandbox::new();
     sandbox.write("list.yml", "- a\n");
@@ -638,9 +918,11 @@ fn what_is_no_file_of_aws_ends_with_an_error() {
     sandbox
         .run(["lint", "broken.yml"])
         .fails(1, &["broken.yml is no YAML"]);
-    sandbox
-        .run(["lint", "nowhere.yml"])
-        .fails(4, &["nowhere.yml cannot be read"]);
+    for command in [&["lint"][..], &["codebuild", "run"]] {
+        sandbox
+            .run([command, &["nowhere.yml"]].concat())
+            .fails(4, &["nowhere.yml cannot be read", "hint: give the path"]);
+    }
     sandbox
         .run(["lint", "/dev/zero"])
         .fails(4, &["no regular file"]);

@@ -104,7 +104,7 @@ impl Buildspec {
         // Like whatever else keeps a buildspec from being run.
         let document = yaml::read_file(path, Kind::Configuration)?;
         let node = &document.root;
-        check_version(node)?;
+        check_version(node, path)?;
         check(&document, path)?;
         let ignored = not_emulated(node);
         if !ignored.is_empty() && !lenient {
@@ -161,19 +161,26 @@ impl PhaseSpecification {
     }
 }
 
-fn check_version(node: &Node) -> Result<(), Fault> {
-    match node.text_at(&["version"]) {
-        Some(VERSION) => Ok(()),
-        other => {
-            let fault = format!(
-                "the buildspec's version is {:?}",
-                other.unwrap_or("missing")
-            );
-            Err(Kind::Configuration
-                .because(fault)
-                .hint(format!("version: {VERSION}")))
-        }
+fn check_version(node: &Node, path: &Path) -> Result<(), Fault> {
+    let file = path.display();
+    let version = node.text_at(&["version"]);
+    if version == Some(VERSION) {
+        return Ok(());
     }
+    if version.is_none() && node.get("Resources").is_some() {
+        return Err(Kind::Configuration
+            .because(format!("{file} is a template and no buildspec"))
+            .hint(format!(
+                "run a buildspec that it names; `cargo xtask lint {file}` checks the template"
+            )));
+    }
+    let fault = match version {
+        Some(version) => format!("{file}: the buildspec's version is {version:?}"),
+        None => format!("{file}: the buildspec has no version"),
+    };
+    Err(Kind::Configuration
+        .because(fault)
+        .hint(format!("version: {VERSION}")))
 }
 
 /// Refuses what keeps a build from its first command, and names that the shell would pass over.
@@ -195,6 +202,10 @@ fn check(document: &Document, path: &Path) -> Result<(), Fault> {
         let what = format!("env.{key}: {} is no name of a variable", quoted(name));
         return Err(fault(name, &what)
             .hint("a name has letters, digits and '_', and does not begin with a digit"));
+    }
+    if let Some((key, name)) = buildspec::without_text(root).next() {
+        let what = format!("env.{key}: the value of {} is no text", quoted(name));
+        return Err(fault(name, &what).hint("put the value in quotes"));
     }
     if let Some(name) = buildspec::misnamed_artifacts(root).next() {
         let what = format!("no secondary artifact can be called {}", quoted(name));

@@ -240,14 +240,35 @@ fn long_values(action: &Node) -> Vec<Finding> {
 
 fn malformed_variables(action: &Node) -> Option<Finding> {
     let node = action.at(&["Configuration", "EnvironmentVariables"])?;
-    let text = node.text().filter(|_| node.tag.is_none())?;
-    let error = serde_json::from_str::<Vec<Variable>>(text).err()?;
+    let fault = |text: &str| serde_json::from_str::<Vec<Variable>>(text).err();
+    let error = match node.substituted().and_then(Node::text) {
+        Some(text) => {
+            // A text between quotes, a value without them, or nothing may stand there.
+            let faults = ["-", "\"-\"", ""].map(|value| fault(&without_parameters(text, value)));
+            let [Some(error), Some(other), Some(another)] = faults else {
+                return None;
+            };
+            let all = [&error, &other, &another];
+            all.iter().all(|fault| !fault.is_data()).then_some(error)?
+        }
+        None => fault(node.text().filter(|_| node.tag.is_none())?)?,
+    };
     Some(Finding::new(
         node,
         "malformed-variables",
         format!("the action fails when it starts: its variables are malformed ({error})"),
         r#"EnvironmentVariables: '[{"name":"NAME","value":"VALUE","type":"PLAINTEXT"}]'"#,
     ))
+}
+
+/// The text of a `Sub` with this value for each of its parameters.
+fn without_parameters(text: &str, value: &str) -> String {
+    let mut parts = text.split("${");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| {
+        let rest = part.split_once('}').map_or("", |(_, rest)| rest);
+        text + value + rest
+    })
 }
 
 fn timeout(action: &Node) -> Option<Finding> {

@@ -16,6 +16,7 @@ pub(super) fn findings(buildspec: &Node, containers: &[String]) -> Vec<Finding> 
     findings.extend(on_failure(buildspec));
     findings.extend(reserved_names(buildspec));
     findings.extend(misnamed(buildspec));
+    findings.extend(without_text(buildspec));
     findings.extend(misnamed_artifacts(buildspec));
     findings.extend(plain_secrets(buildspec));
     findings.extend(exported_secrets(buildspec));
@@ -116,6 +117,19 @@ fn misnamed(buildspec: &Node) -> Vec<Finding> {
         .collect()
 }
 
+fn without_text(buildspec: &Node) -> Vec<Finding> {
+    buildspec::without_text(buildspec)
+        .map(|(_, name)| {
+            Finding::new(
+                name,
+                "variable-value",
+                "the variable has no value, or the build ends before its first command: a list or mapping is no text",
+                "put the value in quotes",
+            )
+        })
+        .collect()
+}
+
 fn misnamed_artifacts(buildspec: &Node) -> Vec<Finding> {
     buildspec::misnamed_artifacts(buildspec)
         .map(|name| {
@@ -130,8 +144,10 @@ fn misnamed_artifacts(buildspec: &Node) -> Vec<Finding> {
 }
 
 fn plain_secrets(buildspec: &Node) -> Vec<Finding> {
-    let secrets = variables(buildspec, "variables")
-        .filter(|(name, _)| is_secret_by_name(name.text().unwrap_or_default()));
+    let secrets = variables(buildspec, "variables").filter(|(name, value)| {
+        let (name, value) = (name.text(), value.text());
+        names_secret(name.unwrap_or_default()) && !is_elsewhere(value.unwrap_or_default())
+    });
     secrets
         .map(|(name, _)| {
             Finding::new(
@@ -142,6 +158,36 @@ fn plain_secrets(buildspec: &Node) -> Vec<Finding> {
             )
         })
         .collect()
+}
+
+/// How secrets are called besides.
+const SECRET_NAMES: [&str; 4] = ["PASS", "API_KEY", "SECRET_KEY", "SECRET_ACCESS_KEY"];
+
+/// In whatever case it is written.
+fn names_secret(name: &str) -> bool {
+    let name = name.to_ascii_uppercase();
+    let ends = |end: &&str| {
+        let before = name.strip_suffix(end);
+        before.is_some_and(|before| before.is_empty() || before.ends_with('_'))
+    };
+    // What is built into a page in a browser is no secret.
+    let is_public = name.contains("PUBLIC")
+        || ["REACT_APP_", "VITE_"]
+            .iter()
+            .any(|begin| name.starts_with(begin));
+    is_secret_by_name(&name) || (!is_public && SECRET_NAMES.iter().any(ends))
+}
+
+/// Whether a value is no secret itself: it says where one is, or nothing at all.
+fn is_elsewhere(value: &str) -> bool {
+    let is_path = |value: &str| {
+        let belongs = |c: char| c.is_ascii_alphanumeric() || "/_-.".contains(c);
+        value.starts_with('/') && value.chars().all(belongs)
+    };
+    let begins = ["arn:", "{{resolve:"];
+    ["", "~", "true", "false"].contains(&value)
+        || begins.iter().any(|begin| value.starts_with(begin))
+        || is_path(value)
 }
 
 fn exported_secrets(buildspec: &Node) -> Vec<Finding> {
@@ -181,12 +227,10 @@ fn unguarded_push(buildspec: &Node) -> Option<Finding> {
     if buildspec.text_at(&["phases", "build", "on-failure"]) == Some("ABORT") {
         return None;
     }
-    let mut unguarded = commands(buildspec, "post_build").take_while(|command| {
-        let text = command.text().unwrap_or_default();
-        !text.contains("CODEBUILD_BUILD_SUCCEEDING")
-    });
-    let publishes = |text: &str| command::publishes(&Script::of(text));
-    let push = unguarded.find(|command| command.text().is_some_and(publishes))?;
+    let scripts = commands(buildspec, "post_build")
+        .filter_map(|command| Some((command, Script::of(command.text()?))));
+    let mut unguarded = scripts.take_while(|(_, script)| !command::asks(script));
+    let (push, _) = unguarded.find(|(_, script)| command::publishes(script))?;
     Some(Finding::new(
         push,
         "unguarded-push",

@@ -9,7 +9,7 @@ pub(super) fn findings(command: &Node, text: &str, containers: &[String]) -> Vec
     let rules = [
         password_argument(command, &script),
         lost_status(command, &script),
-        several_lines(command, &script),
+        several_statements(command, &script),
         unknown_container(command, text, containers),
     ];
     rules.into_iter().flatten().collect()
@@ -22,12 +22,42 @@ const PUSHING: [&[&str]; 3] = [
     &["docker", "manifest", "push"],
 ];
 
-/// The same by this tool.
-const PUBLISHING: [&[&str]; 4] = [
+/// The same by this tool and by others.
+const PUBLISHING: [&[&str]; 12] = [
     &["xtask", "staging-tag"],
     &["xtask", "push"],
     &["xtask", "promote-to-production"],
     &["xtask", "promote"],
+    &["docker", "compose", "push"],
+    &["docker-compose", "push"],
+    &["podman", "push"],
+    &["buildah", "push"],
+    &["crane", "push"],
+    &["crane", "copy"],
+    &["crane", "cp"],
+    &["crane", "tag"],
+];
+
+/// How skopeo names where an image is.
+const PLACES: [&str; 6] = [
+    "docker://",
+    "docker-daemon:",
+    "docker-archive:",
+    "dir:",
+    "oci:",
+    "oci-archive:",
+];
+
+/// What signs in to a registry, with its password behind `-p` or `--password`.
+const LOGINS: [&[&str]; 8] = [
+    &["docker", "login"],
+    &["podman", "login"],
+    &["buildah", "login"],
+    &["nerdctl", "login"],
+    &["skopeo", "login"],
+    &["oras", "login"],
+    &["crane", "auth", "login"],
+    &["helm", "registry", "login"],
 ];
 
 /// What gets an image from a registry.
@@ -46,9 +76,36 @@ const BUILDING: [&[&str]; 6] = [
 /// Whether the command makes an image available to others.
 pub(super) fn publishes(script: &Script) -> bool {
     let mut builds = behind_any(script, &BUILDING);
+    let mut copies = script.behind(&["skopeo", "copy"]);
     pushes(script)
         || behind_any(script, &PUBLISHING).next().is_some()
         || builds.any(|arguments| arguments.iter().any(|word| word.text == "--push"))
+        || copies.any(|arguments| {
+            let is_place = |word: &&Word| PLACES.iter().any(|kind| word.text.starts_with(kind));
+            let to = arguments.iter().rfind(is_place);
+            to.is_some_and(|to| to.text.starts_with("docker://"))
+        })
+}
+
+/// The variable that says how the build went so far.
+const SUCCEEDING: &str = "CODEBUILD_BUILD_SUCCEEDING";
+
+/// These tell somebody how the build went, and nothing depends on it.
+const TELLING: [&str; 5] = ["echo", "printf", "logger", "aws", "curl"];
+
+/// Whether what follows may depend on how the build went so far.
+pub(super) fn asks(script: &Script) -> bool {
+    let is_one = |command: &[Word], names: &[&str]| {
+        let first = command.first();
+        first.is_some_and(|first| names.contains(&first.text.as_str()))
+    };
+    // What is told to `grep` is asked.
+    let mut commands = script.commands.iter();
+    let searches = commands.any(|command| is_one(command, &["grep"]));
+    script.commands.iter().any(|command| {
+        let names = command.iter().any(|word| word.text.contains(SUCCEEDING));
+        names && (searches || !is_one(command, &TELLING))
+    })
 }
 
 /// Whether the command pushes an image that is there.
@@ -87,7 +144,7 @@ pub(super) fn no_text(command: &Node) -> Finding {
 }
 
 fn password_argument(command: &Node, script: &Script) -> Option<Finding> {
-    let logins = script.behind(&["docker", "login"]);
+    let logins = behind_any(script, &LOGINS);
     let mut words = logins.flatten().map(|word| word.text.as_str());
     let is_password = |word: &str| {
         word == "-p"
@@ -100,7 +157,7 @@ fn password_argument(command: &Node, script: &Script) -> Option<Finding> {
             command,
             "password-argument",
             "the password is in the list of processes, where every command of the build can read it",
-            "printf %s \"$DOCKER_PASSWORD\" | docker login --username \"$DOCKER_USER\" --password-stdin",
+            "give it on standard input: printf %s \"$DOCKER_PASSWORD\" | docker login --username \"$DOCKER_USER\" --password-stdin",
         )
     })
 }
@@ -124,13 +181,14 @@ fn lost_status(command: &Node, script: &Script) -> Option<Finding> {
     })
 }
 
-fn several_lines(command: &Node, script: &Script) -> Option<Finding> {
-    (script.statements > 1 && !stops_at_failure(script)).then(|| {
+fn several_statements(command: &Node, script: &Script) -> Option<Finding> {
+    let (_, before) = script.statements.split_last()?;
+    (before.contains(&true) && !stops_at_failure(script)).then(|| {
         Finding::new(
             command,
             "lost-status",
-            "the build goes on where a line fails: of an item with several lines only the last one's status counts",
-            "make each line an item of its own, or begin the item with `set -e`",
+            "the build goes on where a command fails: of several in an item only the last one's status counts",
+            "make each command an item of its own, join them with `&&`, or begin the item with `set -e`",
         )
     })
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::action::provider;
-use super::project::inline;
+use super::project::Inline;
 use super::{Document, Finding, Linter, Node, action, yaml};
 use crate::delivery::buildspec::EXPORTED;
 use crate::delivery::model::ACTIONS;
@@ -42,25 +42,85 @@ struct Pipeline<'a> {
     template: &'a Node,
     properties: &'a Node,
     linter: &'a Linter<'a>,
-    /// With the place in the order of execution: the stage and the `RunOrder`.
-    actions: Vec<((usize, usize), &'a Node)>,
+    stages: Vec<Conditional<'a>>,
+    actions: Vec<Action<'a>>,
+}
+
+struct Action<'a> {
+    /// In the order of execution: the stage and the `RunOrder`.
+    place: (usize, usize),
+    /// When it is there.
+    conditions: Vec<Condition<'a>>,
+    node: &'a Node,
+}
+
+/// The name of a condition, and whether it holds.
+type Condition<'a> = (&'a str, bool);
+
+/// An item of a list, and when it is there.
+#[derive(Clone)]
+struct Conditional<'a> {
+    conditions: Vec<Condition<'a>>,
+    node: &'a Node,
+}
+
+/// The items of a list, those as well that stand in the branches of an `If`.
+fn items<'a>(node: &'a Node, conditions: &[Condition<'a>]) -> Vec<Conditional<'a>> {
+    let branches = match node.tag.as_deref() {
+        Some("If") => Some(node.items()),
+        _ => node.get("Fn::If").map(Node::items),
+    };
+    match branches {
+        Some([name, holds, fails]) => {
+            let name = name.text().unwrap_or_default();
+            let branch = |node, holds| items(node, &[conditions, &[(name, holds)]].concat());
+            [branch(holds, true), branch(fails, false)].concat()
+        }
+        // `!Ref AWS::NoValue`
+        _ if node.text().is_some() => Vec::new(),
+        _ if node.entries().next().is_some() => vec![Conditional {
+            conditions: conditions.to_vec(),
+            node,
+        }],
+        _ => {
+            let inner = node.items().iter();
+            inner.flat_map(|item| items(item, conditions)).collect()
+        }
+    }
+}
+
+/// Whether what is there under one of the conditions is always there together with what
+/// is under the other ones. Of conditions with different names nobody knows.
+fn coexist(one: &[Condition<'_>], other: &[Condition<'_>]) -> bool {
+    let within = |one: &[Condition<'_>], other: &[Condition<'_>]| {
+        one.iter().all(|condition| other.contains(condition))
+    };
+    within(one, other) || within(other, one)
 }
 
 impl<'a> Pipeline<'a> {
     fn new(template: &'a Node, properties: &'a Node, linter: &'a Linter<'a>) -> Self {
-        let stages = properties.items_at(&["Stages"]).iter().enumerate();
         let order = |action: &Node| {
             action
                 .text_at(&["RunOrder"])
                 .and_then(|order| order.parse().ok())
                 .unwrap_or(1)
         };
-        let actions = stages.flat_map(|(stage, node)| {
-            let actions = node.items_at(&["Actions"]).iter();
-            actions.map(move |action| ((stage, order(action)), action))
+        let of = |node: Option<&'a Node>, conditions: &[Condition<'a>]| {
+            node.map_or_else(Vec::new, |node| items(node, conditions))
+        };
+        let stages = of(properties.get("Stages"), &[]);
+        let actions = stages.iter().enumerate().flat_map(|(index, stage)| {
+            let actions = of(stage.node.get("Actions"), &stage.conditions).into_iter();
+            actions.map(move |Conditional { conditions, node }| Action {
+                place: (index, order(node)),
+                conditions,
+                node,
+            })
         });
         Self {
             actions: actions.collect(),
+            stages,
             template,
             properties,
             linter,
@@ -71,7 +131,7 @@ impl<'a> Pipeline<'a> {
         let clones = self.clones();
         let actions = self.actions.iter();
         let mut findings: Vec<_> = actions
-            .flat_map(|(_, action)| action::findings(action, &clones))
+            .flat_map(|action| action::findings(action.node, &clones))
             .collect();
         findings.extend(self.execution_mode());
         findings.extend(self.too_many());
@@ -89,16 +149,17 @@ impl<'a> Pipeline<'a> {
         let sources = self
             .actions
             .iter()
-            .map(|(_, action)| *action)
-            .filter(|action| is_clone(action));
+            .map(|action| action.node)
+            .filter(|node| is_clone(node));
         sources.flat_map(artifacts).collect()
     }
 
     fn execution_mode(&self) -> Option<Finding> {
         let mode = self.properties.get("ExecutionMode")?;
         let is_v2 = self.properties.text_at(&["PipelineType"]) == Some("V2");
-        let stages = self.properties.items_at(&["Stages"]);
-        let rolls_back = |stage: &Node| stage.text_at(&["OnFailure", "Result"]) == Some("ROLLBACK");
+        let rolls_back = |stage: &Conditional<'_>| {
+            stage.node.text_at(&["OnFailure", "Result"]) == Some("ROLLBACK")
+        };
         match mode.text()? {
             "SUPERSEDED" => None,
             name if !is_v2 => Some(Finding::new(
@@ -107,7 +168,7 @@ impl<'a> Pipeline<'a> {
                 format!("the stack fails: a pipeline of type V1 has no execution mode {name}"),
                 "PipelineType: V2",
             )),
-            "PARALLEL" if stages.iter().any(rolls_back) => Some(Finding::new(
+            "PARALLEL" if self.stages.iter().any(rolls_back) => Some(Finding::new(
                 mode,
                 "parallel-rollback",
                 "the stack fails: stages of parallel executions cannot be rolled back",
@@ -140,18 +201,20 @@ impl<'a> Pipeline<'a> {
     }
 
     fn namespaces(&self) -> Vec<Finding> {
-        let mut taken: Vec<&str> = self
-            .actions
-            .iter()
-            .flat_map(|(_, action)| artifacts(action))
-            .collect();
+        let mut taken: Vec<(&str, &[Condition<'_>])> = Vec::new();
+        for action in &self.actions {
+            taken.extend(artifacts(action.node).map(|name| (name, &*action.conditions)));
+        }
         let mut findings = Vec::new();
-        for (_, action) in &self.actions {
-            let Some(node) = action.get("Namespace") else {
+        for action in &self.actions {
+            let Some(node) = action.node.get("Namespace") else {
                 continue;
             };
             let name = node.text().unwrap_or_default();
-            if taken.contains(&name) {
+            let is_taken = |(other, conditions): &(&str, &[Condition<'_>])| {
+                *other == name && coexist(conditions, &action.conditions)
+            };
+            if taken.iter().any(is_taken) {
                 findings.push(Finding::new(
                     node,
                     "namespace",
@@ -159,7 +222,7 @@ impl<'a> Pipeline<'a> {
                     "choose a name of its own",
                 ));
             }
-            taken.push(name);
+            taken.push((name, &action.conditions));
         }
         findings
     }
@@ -172,11 +235,11 @@ impl<'a> Pipeline<'a> {
             .iter()
             .filter_map(|trigger| trigger.at(&keys));
         let unknown = named.filter(|name| {
-            let is_it = |action: &Node| action.text_at(&["Name"]) == name.text();
-            !self
-                .actions
-                .iter()
-                .any(|(_, action)| provider(action) == "CodeStarSourceConnection" && is_it(action))
+            let is_it = |action: &Action<'_>| {
+                provider(action.node) == "CodeStarSourceConnection"
+                    && action.node.text_at(&["Name"]) == name.text()
+            };
+            !self.actions.iter().any(is_it)
         });
         unknown
             .map(|name| {
@@ -195,11 +258,12 @@ impl<'a> Pipeline<'a> {
 
     fn undefined_variables(&self) -> Vec<Finding> {
         let mut findings = Vec::new();
-        for (place, action) in &self.actions {
-            for (_, value) in action.entries_at(&["Configuration"]) {
-                let names = variables(value.text().unwrap_or_default());
+        for action in &self.actions {
+            for (_, value) in action.node.entries_at(&["Configuration"]) {
+                let text = value.substituted().unwrap_or(value).text();
+                let names = variables(text.unwrap_or_default());
                 let undefined =
-                    names.filter(|(namespace, name)| !self.defines(*place, namespace, name));
+                    names.filter(|(namespace, name)| !self.defines(action.place, namespace, name));
                 findings.extend(undefined.map(|(namespace, name)| {
                     Finding::new(
                         value,
@@ -226,10 +290,10 @@ impl<'a> Pipeline<'a> {
             _ => self
                 .actions
                 .iter()
-                .filter(|(earlier, action)| {
-                    *earlier < place && action.text_at(&["Namespace"]) == Some(namespace)
+                .filter(|action| {
+                    action.place < place && action.node.text_at(&["Namespace"]) == Some(namespace)
                 })
-                .any(|(_, action)| self.gives(action, name)),
+                .any(|action| self.gives(action.node, name)),
         }
     }
 
@@ -254,8 +318,8 @@ impl<'a> Pipeline<'a> {
     fn buildspec(&self, action: &Node) -> Option<Arc<Document>> {
         let project = action.at(&["Configuration", "ProjectName"])?.resource()?;
         let project = self.template.at(&["Resources", project, "Properties"])?;
-        if let Some(text) = inline(project).and_then(Node::text) {
-            return yaml::read(text).ok().map(Arc::new);
+        if let Some(inline) = Inline::of(project) {
+            return yaml::read(&inline.text).ok().map(Arc::new);
         }
         let path = project.text_at(&["Source", "BuildSpec"])?;
         self.linter.document(&self.linter.root.join(path)).ok()

@@ -20,9 +20,11 @@ pub(super) struct Script {
     /// The words of each command, wherever it stands: also in a substitution, in a loop, or
     /// in the argument of `sh -c`.
     pub(super) commands: Vec<Vec<Word>>,
-    /// How many commands have lines of their own. An `if` or a loop is one, however many
-    /// lines it has, and the definition of a function none: it does not fail.
-    pub(super) statements: usize,
+    /// Of each command behind another one, by a line of its own or `;`, whether its failure
+    /// is lost where another one follows: not where `||` says what happens then, or where
+    /// it only prints or assigns. An `if` or a loop is one, however many lines it has, and
+    /// the definition of a function none.
+    pub(super) statements: Vec<bool>,
 }
 
 /// A word of a command.
@@ -62,6 +64,21 @@ impl Script {
         let commands = self.commands.iter();
         commands.filter_map(move |command| behind(command, words))
     }
+}
+
+/// These hardly ever fail.
+const SUCCEEDING: [&str; 11] = [
+    ":", "echo", "printf", "set", "trap", "export", "date", "env", "pwd", "ls", "sleep",
+];
+
+/// Whether a command may fail. Of one that substitutes, another one may.
+fn may_fail(command: &[Word]) -> bool {
+    let Some(first) = command.first() else {
+        return false;
+    };
+    let mut words = [&SUCCEEDING[..], &OPENING, &CLOSING].concat().into_iter();
+    let assigns = |word: &Word| !word.substitutes && word.text.contains('=');
+    !words.any(|word| word == first.text) && !command.iter().all(assigns)
 }
 
 /// These only print what stands behind them.
@@ -115,6 +132,10 @@ struct Frame {
     named: bool,
     /// Whether the statement defines a function.
     defines: bool,
+    /// Whether a command of the statement may fail.
+    fails: bool,
+    /// Whether the statement says with `||` what follows then.
+    handled: bool,
 }
 
 impl Frame {
@@ -223,15 +244,25 @@ impl Reader<'_> {
             '<' if next == Some('<') => self.begin_document(),
             '\n' => self.end_line(),
             '(' => {
+                // The values of a list, or commands.
+                let is_list = |word: &Word| word.text.ends_with('=');
+                let fails = !self.frame.word.as_ref().is_some_and(is_list);
                 self.end_command();
+                self.frame.fails |= fails;
                 self.open(')');
             }
             // In a `case` it ends a pattern.
             ')' if frame.end == Some(')') && frame.depth == 0 => self.close(),
-            ')' | ';' => self.end_command(),
+            ';' => {
+                self.end_command();
+                self.frame.joined = false;
+                self.end_statement();
+            }
+            ')' => self.end_command(),
             '&' | '|' => {
                 self.end_command();
                 self.frame.joined = true;
+                self.frame.handled |= letter == '|' && next == Some('|') && self.frame.depth == 0;
             }
             _ => frame.word().text.push(letter),
         }
@@ -266,6 +297,7 @@ impl Reader<'_> {
     fn end_command(&mut self) {
         self.frame.end_word();
         let words = mem::take(&mut self.frame.words);
+        self.frame.fails |= may_fail(&words);
         if !words.is_empty() {
             self.script.commands.push(words);
         }
@@ -276,11 +308,18 @@ impl Reader<'_> {
         for end in mem::take(&mut self.documents) {
             self.skip_document(&end);
         }
+        self.end_statement();
+    }
+
+    fn end_statement(&mut self) {
         let frame = &mut self.frame;
         if frame.depth == 0 && frame.begun && !frame.joined {
-            let counts = self.outer.is_empty() && !frame.defines;
-            self.script.statements += usize::from(counts);
+            if self.outer.is_empty() && !frame.defines {
+                let loses = frame.fails && !frame.handled;
+                self.script.statements.push(loses);
+            }
             (frame.begun, frame.defines) = (false, false);
+            (frame.fails, frame.handled) = (false, false);
         }
     }
 
