@@ -1,4 +1,4 @@
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use serde::Serialize;
@@ -15,7 +15,8 @@ use crate::workspace::{Environment, Service, Workspace};
 /// Add a service
 ///
 /// Its crate, metadata, parameters and generated files. The service is tested and
-/// its image built; where that fails, everything is put back as it was.
+/// its image built; where that fails, everything is put back as it was, but for
+/// what somebody else wrote meanwhile.
 #[derive(Debug, clap::Args)]
 pub struct Onboard {
     /// The new service's package name
@@ -68,19 +69,19 @@ fn verify(onboarded: &Onboarded, service: &Service) -> Result<()> {
         process::succeed(&line, &workspace.root, |cargo| cargo)
     };
     // The template cannot know how long the names are that go into it.
-    console::step("format", || cargo(&["fmt"]))?;
-    console::step("test", || cargo(&["test"]))?;
+    console::step("format", || {
+        onboarded.lend(&with_extension(onboarded, &["rs"]), || cargo(&["fmt"]))
+    })?;
+    console::step("test", || {
+        onboarded.lend(&["Cargo.lock".into()], || cargo(&["test"]))
+    })?;
     console::step("image", || image::build(workspace, service, Engine::Oci))?;
     Ok(())
 }
 
 fn lint(onboarded: &Onboarded) -> Result<()> {
-    let is_yaml = |file: &&std::path::PathBuf| {
-        file.extension()
-            .is_some_and(|kind| kind == "yml" || kind == "yaml")
-    };
     let root = &onboarded.workspace.root;
-    let files: Vec<_> = onboarded.files.iter().filter(is_yaml).collect();
+    let files = with_extension(onboarded, &["yml", "yaml"]);
     let paths: Vec<_> = files.iter().map(|file| root.join(file)).collect();
     for (file, linted) in files
         .iter()
@@ -92,6 +93,14 @@ fn lint(onboarded: &Onboarded) -> Result<()> {
         }
     }
     Ok(())
+}
+
+fn with_extension(onboarded: &Onboarded, extensions: &[&str]) -> Vec<PathBuf> {
+    let files = onboarded.files.iter().filter(|file| {
+        let extension = file.extension().unwrap_or_default();
+        extensions.iter().any(|wanted| extension == *wanted)
+    });
+    files.cloned().collect()
 }
 
 /// What no tool may do: it changes what others see, or needs somebody's word.

@@ -67,7 +67,7 @@ fn a_failure_puts_everything_back() {
         ("exit 1", "`cargo fmt --package orders` failed"),
         ("test $1 = fmt", "`cargo test --package orders` failed"),
         (
-            "echo changed > Cargo.lock; test $1 != build",
+            "test $1 != test || echo changed > Cargo.lock; test $1 != build",
             "FAILED  image",
         ),
     ] {
@@ -96,6 +96,53 @@ fn what_cannot_be_put_back_is_named() {
     fs::remove_dir(&manifest).unwrap();
     sandbox.write("Cargo.toml", &before["Cargo.toml"]);
     is_as_before(&sandbox, &before);
+}
+
+#[test]
+fn what_others_write_meanwhile_stays() {
+    // Cargo stands for the other one: also where its step fails, and where it formats.
+    let script = |others: &str| {
+        format!(
+            "test $1 = fmt && echo '// formatted' >> orders/src/main.rs && exit\n{others}\nexit 1"
+        )
+    };
+    let others = "echo '# a note' >> build/parameters.toml
+        mkdir orders/docs && echo mine > orders/docs/notes.md
+        echo '// mine' >> orders/src/lib.rs
+        rm build/pipeline.md
+        echo 'version = 4' > Cargo.lock";
+    let sandbox = with_cargo(&script(others));
+    let before = tree(sandbox.root());
+    let ran = sandbox.run(["onboard", "orders"]);
+    let place = |path: &str| sandbox.path(path).display().to_string();
+    for (path, why) in [
+        ("build/parameters.toml", "stays as it is"),
+        ("orders/src/lib.rs", "stays as it is"),
+        ("build/pipeline.md", "stays as it is"),
+        ("orders", "stays: somebody else has put something into it"),
+    ] {
+        ran.fails(1, &[&format!("warning: {} {why}", place(path))]);
+    }
+    ran.fails(1, &["hint: `git status --short` and `git diff`"]);
+    let after = tree(sandbox.root());
+    let left = after.keys().filter(|path| path.starts_with("orders"));
+    let left: Vec<_> = left.map(String::as_str).collect();
+    let files = ["orders/docs/notes.md", "orders/src/lib.rs"];
+    assert_eq!(
+        left,
+        ["orders", "orders/docs", files[0], "orders/src", files[1]]
+    );
+    assert_eq!(after[files[0]], "mine\n");
+    assert!(after[files[1]].ends_with("// mine\n"));
+    assert!(after["build/parameters.toml"].ends_with("# a note\n"));
+    for path in [
+        "Cargo.toml",
+        "build/pipeline.yaml",
+        "build/environment.yaml",
+    ] {
+        assert_eq!(after[path], before[path]);
+    }
+    assert!(!after.contains_key("build/pipeline.md") && !after.contains_key("Cargo.lock"));
 }
 
 #[test]
