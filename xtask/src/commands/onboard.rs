@@ -7,6 +7,7 @@ use super::{Context, Entry, Report, generate};
 use crate::console;
 use crate::delivery::{self, Onboarded};
 use crate::error::Kind;
+use crate::files::FolderLock;
 use crate::image::{self, Engine};
 use crate::parameters::service_dns_parameter;
 use crate::process::{self, CommandLine};
@@ -35,12 +36,15 @@ struct Object<'a> {
 
 impl Onboard {
     pub(crate) fn run(self, context: &Context) -> Result<Report> {
+        // Another one that runs writes the same files, and may put them back.
+        let _alone = FolderLock::exclusive(&context.workspace.turn_to_onboard())?;
+        let workspace = Workspace::containing(&context.workspace.root)?;
         let upstreams = if self.upstream.is_empty() {
             Vec::new()
         } else {
-            context.workspace.select(&self.upstream)?
+            workspace.select(&self.upstream)?
         };
-        let onboarded = delivery::onboard(&context.workspace, &self.name, &upstreams)?;
+        let onboarded = delivery::onboard(&workspace, &self.name, &upstreams)?;
         let service = onboarded.workspace.service(&self.name)?;
         verify(&onboarded, service).with_context(|| format!("onboarding {}", self.name))?;
         show_what_is_left(&onboarded.workspace, service);

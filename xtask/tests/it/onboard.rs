@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::support::{Ran, Sandbox, output_of};
+use crate::support::{Ran, Sandbox, output_of, wait_for_line};
 
 /// A workspace in which Cargo is this script.
 fn with_cargo(script: &str) -> Sandbox {
@@ -95,6 +95,36 @@ fn what_cannot_be_put_back_is_named() {
     assert!(!ran.stderr.contains("everything was put back"));
     fs::remove_dir(&manifest).unwrap();
     sandbox.write("Cargo.toml", &before["Cargo.toml"]);
+    is_as_before(&sandbox, &before);
+}
+
+#[test]
+fn a_second_one_waits_and_takes_what_is_there_by_then() {
+    let sandbox = with_cargo(
+        "test $3 = orders && echo started > target/started && read go < target/go; exit 1",
+    );
+    for pipe in ["target/started", "target/go"] {
+        output_of(Command::new("mkfifo").arg(sandbox.path(pipe)));
+    }
+    let before = tree(sandbox.root());
+    let onboard = |name: &str| {
+        let mut command = sandbox.command(["onboard", name]);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().unwrap()
+    };
+    let first = onboard("orders");
+    assert_eq!(sandbox.read("target/started"), "started\n");
+    let mut second = onboard("payments");
+    wait_for_line(&mut second, "waiting for another command");
+    assert!(!sandbox.path("payments").exists());
+    sandbox.write("target/go", "go\n");
+    for (child, name) in [(first, "orders"), (second, "payments")] {
+        let ran = Ran::from(child.wait_with_output().unwrap());
+        ran.fails(
+            1,
+            &[&format!("onboarding {name}"), "everything was put back"],
+        );
+    }
     is_as_before(&sandbox, &before);
 }
 
