@@ -120,8 +120,8 @@ fn show_what_is_left(workspace: &Workspace, service: &Service) {
 2. put the parameters, unless they are there:
    {puts}
    check: cargo xtask params check --parameters ssm
-3. update the stacks {name}-staging and {name}-production from build/environment.yaml with Tasks=none-of-{package},
-   as build/README.md says under \"Updating an environment\": its image does not exist yet, and the others run
+3. update the stacks {name}-staging and {name}-production from build/environment.yaml with {image}=none and,
+   of the other services, the images that run now: build/README.md, \"Updating an environment\", says how
    check: aws ecs describe-services --cluster {name}-staging --services {package}
 4. update the stack {name}-pipeline from build/pipeline.yaml, and push the commit
    check: aws codepipeline get-pipeline-state --name {name}
@@ -130,6 +130,7 @@ fn show_what_is_left(workspace: &Workspace, service: &Service) {
    after the first release, the same with {name}-production
 
 The pipeline's structure has changed: stage rollback returns after the next full release.",
+        image = delivery::image_parameter(service),
         puts = parameters.join("\n   ")
     ));
 }
