@@ -129,6 +129,11 @@ impl Workspace {
         self.target_directory.join("turns").join(&service.package)
     }
 
+    /// The folder that a command locks while it adds a service.
+    pub fn turn_to_onboard(&self) -> PathBuf {
+        self.target_directory.join("onboarding")
+    }
+
     /// Where `build` leaves the image of `service`.
     pub fn image(&self, service: &Service) -> PathBuf {
         self.target_directory.join("images").join(&service.package)

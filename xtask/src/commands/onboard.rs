@@ -1,4 +1,4 @@
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use serde::Serialize;
@@ -7,6 +7,7 @@ use super::{Context, Entry, Report, generate};
 use crate::console;
 use crate::delivery::{self, Onboarded};
 use crate::error::Kind;
+use crate::files::FolderLock;
 use crate::image::{self, Engine};
 use crate::parameters::service_dns_parameter;
 use crate::process::{self, CommandLine};
@@ -15,7 +16,8 @@ use crate::workspace::{Environment, Service, Workspace};
 /// Add a service
 ///
 /// Its crate, metadata, parameters and generated files. The service is tested and
-/// its image built; where that fails, everything is put back as it was.
+/// its image built; where that fails, everything is put back as it was, but for
+/// what somebody else wrote meanwhile.
 #[derive(Debug, clap::Args)]
 pub struct Onboard {
     /// The new service's package name
@@ -34,12 +36,15 @@ struct Object<'a> {
 
 impl Onboard {
     pub(crate) fn run(self, context: &Context) -> Result<Report> {
+        // Another one that runs writes the same files, and may put them back.
+        let _alone = FolderLock::exclusive(&context.workspace.turn_to_onboard())?;
+        let workspace = Workspace::containing(&context.workspace.root)?;
         let upstreams = if self.upstream.is_empty() {
             Vec::new()
         } else {
-            context.workspace.select(&self.upstream)?
+            workspace.select(&self.upstream)?
         };
-        let onboarded = delivery::onboard(&context.workspace, &self.name, &upstreams)?;
+        let onboarded = delivery::onboard(&workspace, &self.name, &upstreams)?;
         let service = onboarded.workspace.service(&self.name)?;
         verify(&onboarded, service).with_context(|| format!("onboarding {}", self.name))?;
         show_what_is_left(&onboarded.workspace, service);
@@ -68,8 +73,12 @@ fn verify(onboarded: &Onboarded, service: &Service) -> Result<()> {
         process::succeed(&line, &workspace.root, |cargo| cargo)
     };
     // The template cannot know how long the names are that go into it.
-    console::step("format", || cargo(&["fmt"]))?;
-    console::step("test", || cargo(&["test"]))?;
+    console::step("format", || {
+        onboarded.lend(&rust_files(onboarded), || cargo(&["fmt"]))
+    })?;
+    console::step("test", || {
+        onboarded.lend(&["Cargo.lock".into()], || cargo(&["test"]))
+    })?;
     console::step("image", || image::build(workspace, service, Engine::Oci))?;
     Ok(())
 }
@@ -91,6 +100,12 @@ fn lint(onboarded: &Onboarded) -> Result<()> {
     Ok(())
 }
 
+fn rust_files(onboarded: &Onboarded) -> Vec<PathBuf> {
+    let files = onboarded.files.iter();
+    let files = files.filter(|file| file.extension().is_some_and(|extension| extension == "rs"));
+    files.cloned().collect()
+}
+
 /// What no tool may do: it changes what others see, or needs somebody's word.
 fn show_what_is_left(workspace: &Workspace, service: &Service) {
     let (name, package) = (&workspace.name, &service.package);
@@ -104,8 +119,8 @@ fn show_what_is_left(workspace: &Workspace, service: &Service) {
 2. put the parameters, unless they are there:
    {puts}
    check: cargo xtask params check --parameters ssm
-3. update the stacks {name}-staging and {name}-production from build/environment.yaml with Tasks=none-of-{package},
-   as build/README.md says under \"Updating an environment\": its image does not exist yet, and the others run
+3. update the stacks {name}-staging and {name}-production from build/environment.yaml with {image}=none and,
+   of the other services, the images that run now: build/README.md, \"Updating an environment\", says how
    check: aws ecs describe-services --cluster {name}-staging --services {package}
 4. update the stack {name}-pipeline from build/pipeline.yaml, and push the commit
    check: aws codepipeline get-pipeline-state --name {name}
@@ -114,6 +129,7 @@ fn show_what_is_left(workspace: &Workspace, service: &Service) {
    after the first release, the same with {name}-production
 
 The pipeline's structure has changed: stage rollback returns after the next full release.",
+        image = delivery::image_parameter(service),
         puts = parameters.join("\n   ")
     ));
 }

@@ -15,6 +15,7 @@ use crate::error::Fault;
 use crate::image::AwsProcessor;
 use crate::parameters::Catalogue;
 use crate::workspace::{Environment, Service, Workspace};
+pub use environment::image_parameter;
 
 /// A file that follows from the metadata.
 #[derive(Debug, Clone, PartialEq, Eq)]

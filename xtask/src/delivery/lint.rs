@@ -84,7 +84,9 @@ impl Linter<'_> {
         let document = self.document(file)?;
         let root = &document.root;
         // One with `batch` alone names the buildspecs of its builds.
-        let is_buildspec = ["phases", "batch"].iter().any(|key| root.get(key).is_some());
+        let is_buildspec = ["phases", "batch"]
+            .iter()
+            .any(|key| root.get(key).is_some());
         let mut findings = if is_buildspec {
             of_buildspec(&document, &self.containers)
         } else if root.get("Resources").is_some() {

@@ -25,6 +25,16 @@ pub struct Onboarded {
 }
 
 impl Onboarded {
+    /// Lets a program that `work` starts write these files, below the workspace's root.
+    ///
+    /// # Errors
+    /// Where `work` fails, or a file cannot be read.
+    pub fn lend<T>(&self, files: &[PathBuf], work: impl FnOnce() -> Result<T>) -> Result<T> {
+        let root = &self.workspace.root;
+        let paths: Vec<_> = files.iter().map(|file| root.join(file)).collect();
+        self.changes.lend(&paths, work)
+    }
+
     /// Leaves the service in the workspace.
     pub fn keep(self) {
         self.changes.keep();
@@ -39,7 +49,6 @@ pub fn onboard(workspace: &Workspace, package: &str, upstreams: &[&Service]) -> 
     name::check(workspace, package)?;
     let root = &workspace.root;
     let changes = Changes::begin();
-    changes.remember(&root.join("Cargo.lock"))?;
     let mut files = service::files(package, upstreams);
     files.push((
         "Cargo.toml".into(),

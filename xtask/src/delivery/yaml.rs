@@ -405,7 +405,9 @@ mod tests {
     #[test]
     fn a_merge_key_brings_what_is_not_there() {
         let text = "a: &a {b: 1, c: 2}\nd: &d {c: 3, e: 4}\n";
-        let document = read(&format!("{text}one: {{<<: *a, c: 5}}\nall: {{<<: [*a, *d]}}\n"));
+        let document = read(&format!(
+            "{text}one: {{<<: *a, c: 5}}\nall: {{<<: [*a, *d]}}\n"
+        ));
         let root = document.unwrap().root;
         let values = |name: &str| ["b", "c", "e"].map(|key| root.text_at(&[name, key]));
         assert_eq!(values("one"), [Some("1"), Some("5"), None]);

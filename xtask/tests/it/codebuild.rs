@@ -351,11 +351,15 @@ fn a_template_is_no_buildspec() {
             "hint: run a buildspec that it names",
         ],
     );
-    for (version, words) in [("", "has no version"), ("version: 0.1\n", "version is \"0.1\"")] {
+    for (version, words) in [
+        ("", "has no version"),
+        ("version: 0.1\n", "version is \"0.1\""),
+    ] {
         sandbox.write("buildspec.yml", format!("{version}phases: {{}}\n"));
-        sandbox
-            .run(["codebuild", "run", "buildspec.yml"])
-            .fails(4, &["buildspec.yml: the buildspec", words, "hint: version: 0.2"]);
+        sandbox.run(["codebuild", "run", "buildspec.yml"]).fails(
+            4,
+            &["buildspec.yml: the buildspec", words, "hint: version: 0.2"],
+        );
     }
 }
 

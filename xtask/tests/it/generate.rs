@@ -98,7 +98,7 @@ fn a_release_gets_the_digest_and_the_tag_that_were_approved() {
 }
 
 #[test]
-fn a_service_that_is_new_starts_without_tasks_while_the_others_keep_theirs() {
+fn services_without_an_image_start_without_tasks_while_the_others_keep_theirs() {
     let sandbox = Sandbox::new();
     sandbox.ok(["generate"]);
     let environment = sandbox.read("build/environment.yaml");
@@ -107,10 +107,10 @@ fn a_service_that_is_new_starts_without_tasks_while_the_others_keep_theirs() {
         ("backend-for-frontend", "BackendForFrontend"),
     ] {
         for line in [
-            format!("      - none-of-{service}\n"),
             format!(
-                "  {id}WithoutTasks: !Or [!Equals [!Ref Tasks, none], !Equals [!Ref Tasks, none-of-{service}]]\n"
+                "  {id}Image:\n    Type: String\n    Description: repository@digest or repository:tag of {service};"
             ),
+            format!("  {id}WithoutTasks: !Equals [!Ref {id}Image, none]\n"),
             format!("      DesiredCount: !If [{id}WithoutTasks, 0, !Ref AWS::NoValue]\n"),
         ] {
             assert!(environment.contains(&line), "no {line} in:\n{environment}");

@@ -253,7 +253,8 @@ fn keys_that_codebuild_knows_are_no_finding() {
     assert!(sandbox.json(0, &["lint", "buildspec.yml"]).is_empty());
     sandbox.write(
         "buildspec.yml",
-        text.replace("on-failure: ABORT", "commands: [docker login -p x]").replace(", commands: [echo one]", ""),
+        text.replace("on-failure: ABORT", "commands: [docker login -p x]")
+            .replace(", commands: [echo one]", ""),
     );
     assert_eq!(codes(&sandbox, "buildspec.yml"), ["password-argument"; 2]);
 }
@@ -261,7 +262,8 @@ fn keys_that_codebuild_knows_are_no_finding() {
 #[test]
 fn a_buildspec_of_a_batch_needs_no_phases() {
     let sandbox = Sandbox::new();
-    let text = "version: 0.2\nbatch:\n  build-graph:\n    - {identifier: one, buildspec: one.yml}\n";
+    let text =
+        "version: 0.2\nbatch:\n  build-graph:\n    - {identifier: one, buildspec: one.yml}\n";
     sandbox.write("buildspec.yml", text);
     assert!(sandbox.json(0, &["lint", "buildspec.yml"]).is_empty());
     sandbox.write("buildspec.yml", format!("{text}phasse: {{}}\n"));
@@ -623,7 +625,11 @@ fn variables_that_a_template_substitutes_are_read_as_well() {
         r#"!Sub ['[{"name":"A","value":"${A}"}', {A: b}]"#,
     ] {
         write(wrong);
-        assert_eq!(codes(&sandbox, PIPELINE), ["malformed-variables"], "{wrong}");
+        assert_eq!(
+            codes(&sandbox, PIPELINE),
+            ["malformed-variables"],
+            "{wrong}"
+        );
     }
     write(r##"{'Fn::Sub': '[{"name":"A","value":"#{source.Commit}"}]'}"##);
     assert_eq!(codes(&sandbox, PIPELINE), ["undefined-variable"]);
@@ -656,8 +662,14 @@ fn conditional_stages_and_actions_are_read_as_well() {
             "{{Name: build, Actions: [!If [Fast, {build}, !Ref AWS::NoValue], !If [Slow, {build}, !Ref AWS::NoValue]]}}"
         ),
     ] {
-        sandbox.write("pipeline.yaml", pipeline(&[stage.clone(), approval.clone()]));
-        assert!(sandbox.json(0, &["lint", "pipeline.yaml"]).is_empty(), "{stage}");
+        sandbox.write(
+            "pipeline.yaml",
+            pipeline(&[stage.clone(), approval.clone()]),
+        );
+        assert!(
+            sandbox.json(0, &["lint", "pipeline.yaml"]).is_empty(),
+            "{stage}"
+        );
     }
     for (stage, code) in [
         (
@@ -672,11 +684,18 @@ fn conditional_stages_and_actions_are_read_as_well() {
             "unknown-configuration",
         ),
         (
-            format!("{{Name: build, Actions: [!If [Fast, {}, {}]]}}", action("one", "a"), action("one", "b")),
+            format!(
+                "{{Name: build, Actions: [!If [Fast, {}, {}]]}}",
+                action("one", "a"),
+                action("one", "b")
+            ),
             "undefined-variable",
         ),
     ] {
-        sandbox.write("pipeline.yaml", pipeline(&[stage.clone(), approval.clone()]));
+        sandbox.write(
+            "pipeline.yaml",
+            pipeline(&[stage.clone(), approval.clone()]),
+        );
         assert_eq!(codes(&sandbox, "pipeline.yaml"), [code], "{stage}");
     }
 }
@@ -896,7 +915,10 @@ fn what_stands_behind_the_first_document_is_found() {
     let text = with_commands(&["true"]);
     for end in ["---\n", "...\n", "--- # the end\n"] {
         sandbox.write("buildspec.yml", format!("---\n{text}{end}"));
-        assert!(sandbox.json(0, &["lint", "buildspec.yml"]).is_empty(), "{end}");
+        assert!(
+            sandbox.json(0, &["lint", "buildspec.yml"]).is_empty(),
+            "{end}"
+        );
     }
     sandbox.write("buildspec.yml", format!("{text}---\n{text}"));
     let expected = [("next-document".to_owned(), 7)];

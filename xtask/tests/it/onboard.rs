@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::support::{Ran, Sandbox, output_of};
+use crate::support::{Ran, Sandbox, output_of, wait_for_line};
 
 /// A workspace in which Cargo is this script.
 fn with_cargo(script: &str) -> Sandbox {
@@ -67,7 +67,7 @@ fn a_failure_puts_everything_back() {
         ("exit 1", "`cargo fmt --package orders` failed"),
         ("test $1 = fmt", "`cargo test --package orders` failed"),
         (
-            "echo changed > Cargo.lock; test $1 != build",
+            "test $1 != test || echo changed > Cargo.lock; test $1 != build",
             "FAILED  image",
         ),
     ] {
@@ -96,6 +96,83 @@ fn what_cannot_be_put_back_is_named() {
     fs::remove_dir(&manifest).unwrap();
     sandbox.write("Cargo.toml", &before["Cargo.toml"]);
     is_as_before(&sandbox, &before);
+}
+
+#[test]
+fn a_second_one_waits_and_takes_what_is_there_by_then() {
+    let sandbox = with_cargo(
+        "test $3 = orders && echo started > target/started && read go < target/go; exit 1",
+    );
+    for pipe in ["target/started", "target/go"] {
+        output_of(Command::new("mkfifo").arg(sandbox.path(pipe)));
+    }
+    let before = tree(sandbox.root());
+    let onboard = |name: &str| {
+        let mut command = sandbox.command(["onboard", name]);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().unwrap()
+    };
+    let first = onboard("orders");
+    assert_eq!(sandbox.read("target/started"), "started\n");
+    let mut second = onboard("payments");
+    wait_for_line(&mut second, "waiting for another command");
+    assert!(!sandbox.path("payments").exists());
+    sandbox.write("target/go", "go\n");
+    for (child, name) in [(first, "orders"), (second, "payments")] {
+        let ran = Ran::from(child.wait_with_output().unwrap());
+        ran.fails(
+            1,
+            &[&format!("onboarding {name}"), "everything was put back"],
+        );
+    }
+    is_as_before(&sandbox, &before);
+}
+
+#[test]
+fn what_others_write_meanwhile_stays() {
+    // Cargo stands for the other one: also where its step fails, and where it formats.
+    let script = |others: &str| {
+        format!(
+            "test $1 = fmt && echo '// formatted' >> orders/src/main.rs && exit\n{others}\nexit 1"
+        )
+    };
+    let others = "echo '# a note' >> build/parameters.toml
+        mkdir orders/docs && echo mine > orders/docs/notes.md
+        echo '// mine' >> orders/src/lib.rs
+        rm build/pipeline.md
+        echo 'version = 4' > Cargo.lock";
+    let sandbox = with_cargo(&script(others));
+    let before = tree(sandbox.root());
+    let ran = sandbox.run(["onboard", "orders"]);
+    let place = |path: &str| sandbox.path(path).display().to_string();
+    for (path, why) in [
+        ("build/parameters.toml", "stays as it is"),
+        ("orders/src/lib.rs", "stays as it is"),
+        ("build/pipeline.md", "stays as it is"),
+        ("orders", "stays: somebody else has put something into it"),
+    ] {
+        ran.fails(1, &[&format!("warning: {} {why}", place(path))]);
+    }
+    ran.fails(1, &["hint: `git status --short` and `git diff`"]);
+    let after = tree(sandbox.root());
+    let left = after.keys().filter(|path| path.starts_with("orders"));
+    let left: Vec<_> = left.map(String::as_str).collect();
+    let files = ["orders/docs/notes.md", "orders/src/lib.rs"];
+    assert_eq!(
+        left,
+        ["orders", "orders/docs", files[0], "orders/src", files[1]]
+    );
+    assert_eq!(after[files[0]], "mine\n");
+    assert!(after[files[1]].ends_with("// mine\n"));
+    assert!(after["build/parameters.toml"].ends_with("# a note\n"));
+    for path in [
+        "Cargo.toml",
+        "build/pipeline.yaml",
+        "build/environment.yaml",
+    ] {
+        assert_eq!(after[path], before[path]);
+    }
+    assert!(!after.contains_key("build/pipeline.md") && !after.contains_key("Cargo.lock"));
 }
 
 #[test]

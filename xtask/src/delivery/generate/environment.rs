@@ -8,13 +8,17 @@ use crate::workspace::{Environment, Service, Workspace};
 
 const TEMPLATE: &str = include_str!("environment/template.yaml");
 const SUFFIXES: &str = include_str!("environment/suffixes.yaml");
-const TASKS: &str = include_str!("environment/tasks.yaml");
 const WITHOUT_TASKS: &str = include_str!("environment/without_tasks.yaml");
 const IMAGE_PARAMETER: &str = include_str!("environment/image_parameter.yaml");
 const INGRESS: &str = include_str!("environment/ingress.yaml");
 const SERVICE: &str = include_str!("environment/service.yaml");
 const SECRET: &str = include_str!("environment/secret.yaml");
 const SECRET_ARN: &str = include_str!("environment/secret_arn.yaml");
+
+/// The template's parameter with the image of `service`.
+pub fn image_parameter(service: &Service) -> String {
+    format!("{}Image", logical_id(&service.package))
+}
 
 /// What stands before the ARNs of the secrets in a role.
 const SECRETS_STATEMENT: &str = "              - Effect: Allow
@@ -63,7 +67,6 @@ pub(super) fn environment(
         &[
             ("name", &workspace.name),
             ("suffixes", suffixes),
-            ("tasks", &for_each(TASKS)),
             ("without_tasks", &for_each(WITHOUT_TASKS)),
             ("image_parameters", &for_each(IMAGE_PARAMETER)),
             ("ingress", &ingress(services)),

@@ -17,15 +17,7 @@ const IMAGES: [(&str, &[&str]); 6] = [
     ),
     (
         "amazonlinux2-x86_64-standard",
-        &[
-            "1.0",
-            "2.0",
-            "3.0",
-            "4.0",
-            "5.0",
-            "corretto8",
-            "corretto11",
-        ],
+        &["1.0", "2.0", "3.0", "4.0", "5.0", "corretto8", "corretto11"],
     ),
     ("amazonlinux-aarch64-standard", &["2.0", "3.0"]),
     ("amazonlinux2-aarch64-standard", &["1.0", "2.0", "3.0"]),
@@ -146,8 +138,7 @@ fn unknown_image(project: &Node) -> Option<Finding> {
         let version = tag.strip_prefix(known);
         version.is_some_and(|version| version.is_empty() || version.starts_with('-'))
     };
-    let is_image =
-        |(known, tags): &(&str, &[&str])| *known == family && tags.iter().any(is_tag);
+    let is_image = |(known, tags): &(&str, &[&str])| *known == family && tags.iter().any(is_tag);
     (!IMAGES.iter().any(is_image) && !is_believed).then(|| {
         Finding::new(
             image,

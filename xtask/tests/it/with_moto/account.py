@@ -100,14 +100,8 @@ def create(stack, document, **parameters):
 def environment(name, network):
     """An environment's containers by service."""
     document = template("environment.yaml")
-    images = {
-        key: "registry.example.com/app:1.0"
-        for key in document["Parameters"]
-        if key.endswith("Image")
-    }
-    made = create(
-        f"{NAME}-{name}", document, Environment=name, Tasks="none", **images, **network
-    )
+    images = {key: "none" for key in document["Parameters"] if key.endswith("Image")}
+    made = create(f"{NAME}-{name}", document, Environment=name, **images, **network)
     cluster = made["Cluster"]
     services = ECS.describe_services(
         cluster=cluster,
