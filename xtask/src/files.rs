@@ -1,8 +1,7 @@
 //! Files that are written whole or not at all.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read as _, Write as _};
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -10,8 +9,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use serde::de::DeserializeOwned;
 
+use crate::console;
 use crate::error::{Fault, Kind};
-use crate::{console, process};
 
 /// The file in a folder whose lock is the folder's.
 const LOCK: &str = ".lock";
@@ -126,50 +125,6 @@ impl FolderLock {
             remove(&entry.path())?;
         }
         Ok(())
-    }
-}
-
-/// A folder for what this process alone uses, and nobody else may read. It is gone when
-/// it is dropped, or an interrupt ends the process.
-#[derive(Debug)]
-pub struct TemporaryFolder(PathBuf);
-
-impl TemporaryFolder {
-    /// A new folder, where the system keeps what is temporary.
-    ///
-    /// # Errors
-    /// Where it cannot be made.
-    pub fn new(purpose: &str) -> Result<Self> {
-        // A relative path would lead elsewhere for a child in another folder.
-        let parent = std::path::absolute(std::env::temp_dir())?;
-        let own = std::process::id();
-        let path = |number| parent.join(format!("xtask-{purpose}-{own}-{number}"));
-        // A process that was killed, and had the same id, may have left one.
-        let mut number = 0;
-        while path(number).symlink_metadata().is_ok() {
-            number += 1;
-        }
-        let path = path(number);
-        DirBuilder::new()
-            .mode(0o700)
-            .create(&path)
-            .with_context(|| format!("creating {}", path.display()))?;
-        let folder = Self(path.clone());
-        process::on_interrupt(move || drop(Self(path)));
-        Ok(folder)
-    }
-
-    /// Where it is.
-    pub fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for TemporaryFolder {
-    fn drop(&mut self) {
-        if let Err(error) = remove_folder(&self.0) {
-            console::warn(format_args!("{} is left: {error:#}", self.0.display()));
-        }
     }
 }
 

@@ -17,8 +17,8 @@ use anyhow::{Context as _, Result};
 use serde::Serialize;
 
 pub use super::buildspec::{EXPORTED, is_variable};
-use crate::files::{FolderLock, TemporaryFolder};
-use crate::process::{self, CommandLine};
+use crate::files::FolderLock;
+use crate::process::{self, CommandLine, Scratch};
 pub use specification::{Buildspec, Source, Variable};
 
 /// Where a build runs and what it knows.
@@ -85,7 +85,7 @@ pub fn run(buildspec: &Buildspec, build: &Build<'_>) -> Result<Outcome> {
     let lock = FolderLock::exclusive(build.folder)?;
     lock.clear(build.folder)?;
     // Not below the target directory, which a build may clean.
-    let own = TemporaryFolder::new("codebuild")?;
+    let own = Scratch::temporary("codebuild")?;
     let script = script::write(buildspec, own.path())?;
     let line = CommandLine::new(buildspec.shell.clone())
         .arg(&script.path)

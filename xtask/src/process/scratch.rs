@@ -1,6 +1,7 @@
 //! Folders for what nobody needs afterwards.
 
-use std::fs;
+use std::fs::{self, DirBuilder};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -9,8 +10,8 @@ use anyhow::{Context as _, Result};
 use super::on_interrupt;
 use crate::{console, files};
 
-/// A folder that is removed once this is dropped, and where an interrupt ends the
-/// command after the children that may have used it.
+/// A folder that nobody else may read. It is removed once this is dropped, and where an
+/// interrupt ends the command, after the children that may have used it.
 pub struct Scratch {
     folder: PathBuf,
     /// Whether it is removed already: the place may be somebody else's by then.
@@ -29,11 +30,24 @@ impl Scratch {
         if let Some(parent) = folder.parent() {
             fs::create_dir_all(parent).with_context(creating)?;
         }
-        fs::create_dir(&folder).with_context(creating)?;
+        DirBuilder::new()
+            .mode(0o700)
+            .create(&folder)
+            .with_context(creating)?;
         let removed = Arc::default();
         let (interrupted, left) = (Arc::clone(&removed), folder.clone());
         on_interrupt(move || remove(&left, &interrupted));
         Ok(Self { folder, removed })
+    }
+
+    /// A folder of this process where the system keeps what is temporary.
+    ///
+    /// # Errors
+    /// Where it cannot be made.
+    pub fn temporary(purpose: &str) -> Result<Self> {
+        // A relative path would lead elsewhere for a child in another folder.
+        let parent = std::path::absolute(std::env::temp_dir())?;
+        Self::new(parent.join(format!("xtask-{purpose}-{}", std::process::id())))
     }
 
     /// Where it is.

@@ -284,9 +284,9 @@ pub(super) fn check_origin(manifest: &Manifest, production: &RepositoryName) -> 
 mod tests {
     use serde_json::json;
 
-    use super::super::tests::{TAG, digest, manifest, names, names_with_staging};
     use super::*;
     use crate::oci::MediaType;
+    use crate::promotion::tests::{TAG, digest, manifest, names, names_with_staging};
 
     fn wish() -> Wish {
         Wish {

@@ -242,8 +242,8 @@ impl RollbackPlan {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{TAG, digest, manifest, names};
     use super::*;
+    use crate::promotion::tests::{TAG, digest, manifest, names};
 
     fn wish(to: Option<&str>, begun: Option<[&str; 2]>) -> RollbackWish {
         RollbackWish {
