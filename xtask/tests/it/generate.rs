@@ -375,3 +375,16 @@ fn names_that_aws_would_not_take_are_refused() {
         sandbox.run(["generate"]).fails(4, &[words]);
     }
 }
+
+#[test]
+fn a_members_folder_is_named_in_one_way() {
+    let generated = |members: &str| {
+        let sandbox = Sandbox::new();
+        sandbox.edit("Cargo.toml", "[\"backend\"", members);
+        sandbox.ok(["generate"]);
+        let buildspec = sandbox.read("backend/build/staging/buildspec.yml");
+        (sandbox.read("build/pipeline.yaml"), buildspec)
+    };
+    // Not shown where they differ: they are long.
+    assert!(generated("[\"./backend/\"") == generated("[\"backend\""));
+}
