@@ -70,7 +70,7 @@ impl Parameters {
             other => other,
         };
         let catalogue = Catalogue::read(&workspace.root)?;
-        let needed = with_optional(needed(workspace), &catalogue);
+        let needed = with_optional(workspace, &catalogue);
         process::hide(secrets(workspace, &catalogue, &needed));
         let names = needed.iter().map(|needed| needed.name.clone());
         let to_read = names.filter(|name| env::var_os(name).is_none());
@@ -314,12 +314,13 @@ fn secrets(workspace: &Workspace, catalogue: &Catalogue, needed: &[Needed]) -> V
         .collect()
 }
 
-/// Adds the parameters that only `catalogue` has: a service may use them, the
+/// What the delivery uses, then what only `catalogue` has: a service may use that, the
 /// delivery does not.
-fn with_optional(mut needed: Vec<Needed>, catalogue: &Catalogue) -> Vec<Needed> {
+fn with_optional(workspace: &Workspace, catalogue: &Catalogue) -> Vec<Needed> {
+    let mut needed = needed(workspace);
     for name in catalogue.names() {
         if needed.iter().all(|needed| needed.name != name) {
-            needed.push(Needed::optional(name, Form::Text));
+            needed.push(Needed::optional(name, needed::form_of(workspace, name)));
         }
     }
     needed

@@ -494,6 +494,48 @@ fn the_check_of_the_parameters_finds_what_is_wrong() {
 }
 
 #[test]
+fn a_value_that_a_service_or_the_pipeline_would_not_take_is_malformed() {
+    let outcome = |name: &str, value: &str| {
+        let objects = Sandbox::new()
+            .with(name, value)
+            .run(["params", "check", "--format", "json"]);
+        let objects: Vec<serde_json::Value> = serde_json::from_str(&objects.stdout).unwrap();
+        let mut of_name = objects.iter().filter(|object| object["name"] == name);
+        of_name.next().unwrap()["outcome"].clone()
+    };
+    for (name, good, bad) in [
+        (
+            "SERVICE_DNS_STAGING",
+            &["http://x", "https://x.example.com/", "http://[::1]:8080"][..],
+            &[
+                "http://x/y",
+                "http://x//",
+                "http://x:99999",
+                "http://x:",
+                "http://user:pw@x",
+            ][..],
+        ),
+        (
+            "BACKEND_DATABASE_URL_STAGING",
+            &["postgres://u:p@x/db", "postgresql://x", "sqlite::memory:"],
+            &["foo", "mysql://x", "postgres://", "sqlite:"],
+        ),
+        (
+            "DOCKER_REPO",
+            &["https://index.docker.io/v1/", "registry.example.com:5000"],
+            &[":::", "https://", "registry.example.com:99999"],
+        ),
+    ] {
+        for value in good {
+            assert_eq!(outcome(name, value), "ok", "{name} {value}");
+        }
+        for value in bad {
+            assert_eq!(outcome(name, value), "failed", "{name} {value}");
+        }
+    }
+}
+
+#[test]
 fn an_interrupt_ends_with_130_and_leaves_nothing_half_done() {
     let sandbox = Sandbox::new();
     sandbox.has_staged("one");

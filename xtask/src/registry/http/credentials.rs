@@ -13,7 +13,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde::Deserialize;
 
-use crate::error::{Fault, Kind};
+use crate::error::Kind;
 use crate::oci::Host;
 use crate::parameters::Parameters;
 use crate::process::{self, CommandLine};
@@ -95,7 +95,7 @@ fn from_parameters(host: &Host, parameters: &Parameters) -> Result<Option<Login>
         return Ok(None);
     };
     let account_of = parameters.require("DOCKER_REPO")?;
-    if parameters.read("DOCKER_REPO", &account_of, host_of)? != *host {
+    if parameters.read("DOCKER_REPO", &account_of, Host::of_registry)? != *host {
         return Ok(None);
     }
     let password = parameters.require("DOCKER_PASSWORD")?;
@@ -103,16 +103,6 @@ fn from_parameters(host: &Host, parameters: &Parameters) -> Result<Option<Login>
         user: user.expose().to_owned(),
         secret: Secret::Password(password.expose().to_owned()),
     }))
-}
-
-/// The host in what `docker login` takes: a host, or a URL with a path behind it.
-fn host_of(server: &str) -> Result<Host, Fault> {
-    let server = server
-        .trim_start_matches("https://")
-        .trim_start_matches("http://");
-    let host = server.split('/').next().unwrap_or_default();
-    host.parse()
-        .map_err(|why| Kind::Configuration.because(format!("{host:?} names no registry: {why}")))
 }
 
 fn configuration_path() -> Option<PathBuf> {
@@ -150,7 +140,7 @@ fn from_configuration(
     configuration: &DockerConfiguration,
     helper_limit: Duration,
 ) -> Result<Option<Login>> {
-    let own = |key: &str| host_of(key).is_ok_and(|named| named == *host);
+    let own = |key: &str| Host::of_registry(key).is_ok_and(|named| named == *host);
     let helpers_of_hosts = configuration.cred_helpers.iter().flatten();
     let helper = helpers_of_hosts
         .filter(|(key, _)| own(key))
