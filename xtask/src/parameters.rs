@@ -255,25 +255,36 @@ impl Parameters {
     fn line_to_change(&self, name: &str, origin: Origin) -> String {
         match (origin, self.source) {
             (Origin::Environment, SourceChoice::Env) => self.line_to_add(name),
-            (Origin::Environment, _) => format!("`export {name}=…`, or `unset {name}`"),
-            (Origin::File, _) => format!("change in {FILE}: [{name}] with `local = \"…\"`"),
+            (Origin::Environment, _) if is_of_a_shell(name) => {
+                format!("`export {name}=…`, or `unset {name}`")
+            }
+            (Origin::Environment, _) => {
+                format!("{}, or `env -u {name} cargo xtask …`", how_to_set(name))
+            }
+            (Origin::File, _) => {
+                format!(
+                    "change in {FILE}: [{}] with `local = \"…\"`",
+                    toml_key(name)
+                )
+            }
             (Origin::Input, _) => how_to_put(name),
             (Origin::Store { .. }, _) => format!("{} --overwrite", how_to_put(name)),
         }
     }
 
     fn line_to_add(&self, name: &str) -> String {
+        let (set, key) = (how_to_set(name), toml_key(name));
         match self.source {
-            SourceChoice::Env => format!(
-                "add `{name}: {name}` to the buildspec's env.parameter-store, or `export {name}=…`"
-            ),
+            SourceChoice::Env => {
+                format!("add `{name}: {name}` to the buildspec's env.parameter-store, or {set}")
+            }
             SourceChoice::Ssm => how_to_put(name),
             // The file is committed.
-            _ if self.catalogue.is_secret(name) => format!("`export {name}=…`"),
+            _ if self.catalogue.is_secret(name) => set,
             _ if self.catalogue.entry(name).is_some() => {
-                format!("set `local = \"…\"` in {FILE} under [{name}], or `export {name}=…`")
+                format!("set `local = \"…\"` in {FILE} under [{key}], or {set}")
             }
-            _ => format!("add to {FILE}: [{name}] with `local = \"…\"`, or `export {name}=…`"),
+            _ => format!("add to {FILE}: [{key}] with `local = \"…\"`, or {set}"),
         }
     }
 }
@@ -284,6 +295,31 @@ impl fmt::Debug for Parameters {
             .debug_struct("Parameters")
             .field("source", &self.source)
             .finish_non_exhaustive()
+    }
+}
+
+/// What sets a variable of the environment. A shell has none with a slash in its name, as
+/// Parameter Store's names may have; a process may have it.
+fn how_to_set(name: &str) -> String {
+    if is_of_a_shell(name) {
+        format!("`export {name}=…`")
+    } else {
+        format!("`env {name}=… cargo xtask …`")
+    }
+}
+
+fn is_of_a_shell(name: &str) -> bool {
+    let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    name.chars().all(word) && !name.starts_with(|c: char| c.is_ascii_digit())
+}
+
+/// The name as a key of TOML.
+fn toml_key(name: &str) -> String {
+    let is_bare = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    if name.chars().all(is_bare) {
+        name.to_owned()
+    } else {
+        format!("{name:?}")
     }
 }
 

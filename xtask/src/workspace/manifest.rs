@@ -134,6 +134,15 @@ impl Root {
                 .into());
         }
         let path = root.join(member).join("Cargo.toml");
+        if !path.exists() {
+            let fault = format!("the workspace's member {member:?} has no Cargo.toml");
+            return Err(Kind::Configuration
+                .because(fault)
+                .hint(format!(
+                    "take it out of `members` in Cargo.toml, or bring it back: git checkout -- {member}"
+                ))
+                .into());
+        }
         let package = read::<MemberDocument>(&path)?.package;
         let Some(metadata) = package.metadata.service else {
             return Ok((package.name, None));
