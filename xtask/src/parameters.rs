@@ -70,7 +70,7 @@ impl Parameters {
             other => other,
         };
         let catalogue = Catalogue::read(&workspace.root)?;
-        let needed = with_optional(needed(workspace), &catalogue);
+        let needed = with_optional(workspace, &catalogue);
         process::hide(secrets(workspace, &catalogue, &needed));
         let names = needed.iter().map(|needed| needed.name.clone());
         let to_read = names.filter(|name| env::var_os(name).is_none());
@@ -262,25 +262,36 @@ impl Parameters {
     fn line_to_change(&self, name: &str, origin: Origin) -> String {
         match (origin, self.source) {
             (Origin::Environment, SourceChoice::Env) => self.line_to_add(name),
-            (Origin::Environment, _) => format!("`export {name}=…`, or `unset {name}`"),
-            (Origin::File, _) => format!("change in {FILE}: [{name}] with `local = \"…\"`"),
+            (Origin::Environment, _) if is_of_a_shell(name) => {
+                format!("`export {name}=…`, or `unset {name}`")
+            }
+            (Origin::Environment, _) => {
+                format!("{}, or `env -u {name} cargo xtask …`", how_to_set(name))
+            }
+            (Origin::File, _) => {
+                format!(
+                    "change in {FILE}: [{}] with `local = \"…\"`",
+                    toml_key(name)
+                )
+            }
             (Origin::Input, _) => how_to_put(name),
             (Origin::Store { .. }, _) => format!("{} --overwrite", how_to_put(name)),
         }
     }
 
     fn line_to_add(&self, name: &str) -> String {
+        let (set, key) = (how_to_set(name), toml_key(name));
         match self.source {
-            SourceChoice::Env => format!(
-                "add `{name}: {name}` to the buildspec's env.parameter-store, or `export {name}=…`"
-            ),
+            SourceChoice::Env => {
+                format!("add `{name}: {name}` to the buildspec's env.parameter-store, or {set}")
+            }
             SourceChoice::Ssm => how_to_put(name),
             // The file is committed.
-            _ if self.catalogue.is_secret(name) => format!("`export {name}=…`"),
+            _ if self.catalogue.is_secret(name) => set,
             _ if self.catalogue.entry(name).is_some() => {
-                format!("set `local = \"…\"` in {FILE} under [{name}], or `export {name}=…`")
+                format!("set `local = \"…\"` in {FILE} under [{key}], or {set}")
             }
-            _ => format!("add to {FILE}: [{name}] with `local = \"…\"`, or `export {name}=…`"),
+            _ => format!("add to {FILE}: [{key}] with `local = \"…\"`, or {set}"),
         }
     }
 }
@@ -291,6 +302,31 @@ impl fmt::Debug for Parameters {
             .debug_struct("Parameters")
             .field("source", &self.source)
             .finish_non_exhaustive()
+    }
+}
+
+/// What sets a variable of the environment. A shell has none with a slash in its name, as
+/// Parameter Store's names may have; a process may have it.
+fn how_to_set(name: &str) -> String {
+    if is_of_a_shell(name) {
+        format!("`export {name}=…`")
+    } else {
+        format!("`env {name}=… cargo xtask …`")
+    }
+}
+
+fn is_of_a_shell(name: &str) -> bool {
+    let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    name.chars().all(word) && !name.starts_with(|c: char| c.is_ascii_digit())
+}
+
+/// The name as a key of TOML.
+fn toml_key(name: &str) -> String {
+    let is_bare = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    if name.chars().all(is_bare) {
+        name.to_owned()
+    } else {
+        format!("{name:?}")
     }
 }
 
@@ -321,12 +357,13 @@ fn secrets(workspace: &Workspace, catalogue: &Catalogue, needed: &[Needed]) -> V
         .collect()
 }
 
-/// Adds the parameters that only `catalogue` has: a service may use them, the
+/// What the delivery uses, then what only `catalogue` has: a service may use that, the
 /// delivery does not.
-fn with_optional(mut needed: Vec<Needed>, catalogue: &Catalogue) -> Vec<Needed> {
+fn with_optional(workspace: &Workspace, catalogue: &Catalogue) -> Vec<Needed> {
+    let mut needed = needed(workspace);
     for name in catalogue.names() {
         if needed.iter().all(|needed| needed.name != name) {
-            needed.push(Needed::optional(name, Form::Text));
+            needed.push(Needed::optional(name, needed::form_of(workspace, name)));
         }
     }
     needed

@@ -57,12 +57,15 @@ impl Browser {
         Ok(Self { client })
     }
 
-    /// Opens a page.
+    /// Opens a page, which must be there: on any other one, what a step looks for never appears.
     pub(crate) async fn goto(&self, url: &str) -> Result<()> {
-        self.client
-            .goto(url)
-            .await
-            .with_context(|| format!("opening {url}"))
+        let opened = self.client.goto(url).await;
+        opened.with_context(|| format!("opening {url}"))?;
+        let script = "return performance.getEntriesByType('navigation')[0].responseStatus";
+        let status = self.client.execute(script, Vec::new()).await;
+        let status = status.with_context(|| format!("asking for the status of {url}"))?;
+        ensure!(status == json!(200), "{url} answers with status {status}");
+        Ok(())
     }
 
     /// Presses the button of this id.

@@ -73,7 +73,14 @@ pub(super) fn read_file(path: &Path, malformed: Kind) -> Result<Document> {
             .because(format!("{} cannot be read", path.display()))
             .hint(UNREADABLE)
     })?;
-    read(&text).with_context(|| malformed.because(format!("{} is no YAML", path.display())))
+    read(&text).with_context(|| {
+        let fault = malformed.because(format!("{} is no YAML", path.display()));
+        if text.contains(super::template::MARK) {
+            fault.hint("cargo xtask generate")
+        } else {
+            fault
+        }
+    })
 }
 
 /// Reads the first document of `text`.

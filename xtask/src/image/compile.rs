@@ -4,6 +4,7 @@ use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use duct::Expression;
@@ -47,6 +48,9 @@ const PASSED_ON: [&str; 23] = [
     "MAKEFLAGS",
 ];
 
+/// How long Cargo may take to tell what it makes of the manifests.
+const METADATA_LIMIT: Duration = Duration::from_secs(60);
+
 /// Families of such variables.
 const PASSED_ON_PREFIXES: [&str; 4] = ["CARGO_NET_", "CARGO_HTTP_", "CARGO_REGISTR", "CARGO_TERM_"];
 
@@ -77,7 +81,7 @@ pub(super) fn compile(workspace: &Workspace, service: &Service) -> Result<(PathB
     let messages = process::capture(&line, &workspace.root, |cargo| {
         in_clean_environment(cargo, workspace)
     })
-    .map_err(|error| explain(error, &workspace.target))?;
+    .map_err(|error| explain(error, workspace))?;
     let binary = process::executable(&messages, &service.package).with_context(|| {
         format!(
             "cargo named no binary of {}; the package needs one of its own name",
@@ -137,15 +141,30 @@ fn remapped_prefixes(workspace: &Workspace) -> Vec<(String, &'static str)> {
     prefixes
 }
 
-/// Says what a host lacks that cannot compile for the target.
-fn explain(error: anyhow::Error, target: &str) -> anyhow::Error {
+/// Says what the workspace or this host lacks.
+fn explain(error: anyhow::Error, workspace: &Workspace) -> anyhow::Error {
+    let target = &workspace.target;
     let fault = Kind::Failed.because(format!("compiling for {target} failed"));
     let hint = match has_standard_library(target) {
         None => "this needs cargo and rustc in the PATH: install Rust with rustup".to_owned(),
         Some(false) => format!("this toolchain has no standard library for the target: rustup target add {target}"),
+        Some(true) if lock_file_is_stale(workspace) => "Cargo.lock does not have what the manifests name: `cargo update --workspace`, then commit Cargo.lock".to_owned(),
         Some(true) => "see the compiler's messages above; where only the linker fails, this host has no C compiler for the target: build on Linux or in CodeBuild".to_owned(),
     };
     error.context(fault.hint(hint))
+}
+
+/// Whether Cargo would have to change Cargo.lock, which an image's compilation may not.
+fn lock_file_is_stale(workspace: &Workspace) -> bool {
+    let line = CommandLine::cargo()
+        .args(["metadata", "--locked", "--offline", "--format-version", "1"])
+        .arg("--manifest-path")
+        .arg(workspace.root.join("Cargo.toml"));
+    let asked = process::converse(&line, &[], METADATA_LIMIT);
+    asked.is_ok_and(|output| {
+        // Cargo has one status for all that fails.
+        !output.status.success() && String::from_utf8_lossy(&output.stderr).contains("--locked")
+    })
 }
 
 /// Whether the toolchain can compile for the target; `None` where there is no toolchain.

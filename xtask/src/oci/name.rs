@@ -242,6 +242,19 @@ impl fmt::Display for Host {
     }
 }
 
+impl Host {
+    /// The host in what `docker login` takes: a host, or a URL with a path behind it.
+    pub fn of_registry(server: &str) -> Result<Self, Fault> {
+        let server = server
+            .trim_start_matches("https://")
+            .trim_start_matches("http://");
+        let host = server.split('/').next().unwrap_or_default();
+        host.parse().map_err(|why| {
+            Kind::Configuration.because(format!("{host:?} names no registry: {why}"))
+        })
+    }
+}
+
 impl FromStr for Host {
     type Err = &'static str;
 

@@ -43,10 +43,14 @@ impl Catalogue {
     pub fn read(root: &Path) -> Result<Self> {
         let path = root.join(FILE);
         let text = files::read_text(&path).with_context(|| {
-            Kind::Configuration.because(format!("{} cannot be read", path.display()))
+            Kind::Configuration
+                .because(format!("{} cannot be read", path.display()))
+                .hint(format!("`git checkout -- {FILE}` brings it back"))
         })?;
         let entries = files::parse_toml(&text).with_context(|| {
-            Kind::Configuration.because(format!("{} is malformed", path.display()))
+            Kind::Configuration
+                .because(format!("{} is malformed", path.display()))
+                .hint("mend that line; where two branches met, keep the tables of both and take git's markers out")
         })?;
         Ok(Self(entries))
     }

@@ -3,7 +3,7 @@
 use ureq::http::Uri;
 
 use crate::error::{Fault, Kind};
-use crate::oci::{Digest, RepositoryName, Tag};
+use crate::oci::{Digest, Host, RepositoryName, Tag};
 use crate::workspace::{Environment, Service, Workspace};
 
 /// The form of a parameter's value.
@@ -17,8 +17,12 @@ pub enum Form {
     Tag,
     /// A digest.
     Digest,
-    /// A URL with its scheme.
-    Url,
+    /// The base URL of a service: a scheme and a host, to put whole paths behind.
+    ServiceUrl,
+    /// The URL of a database.
+    DatabaseUrl,
+    /// A registry, as `docker login` takes it.
+    Registry,
 }
 
 impl Form {
@@ -29,11 +33,21 @@ impl Form {
             Self::Repository => text.parse::<RepositoryName>().map(drop),
             Self::Tag => text.parse::<Tag>().map(drop),
             Self::Digest => text.parse::<Digest>().map(drop),
-            Self::Url if is_base_url(text) => Ok(()),
-            Self::Url => {
-                let fault = format!("{text:?} is no URL with http:// or https:// and a host");
+            Self::ServiceUrl if is_service_url(text) => Ok(()),
+            Self::ServiceUrl => {
+                let fault = format!(
+                    "{text:?} is no URL of http:// or https:// and a host, without an account and without a path"
+                );
                 Err(Kind::Configuration.because(fault))
             }
+            Self::DatabaseUrl if is_database_url(text) => Ok(()),
+            Self::DatabaseUrl => {
+                let fault = format!(
+                    "{text:?} is no URL of a database that a service speaks to: postgres://… or sqlite:…"
+                );
+                Err(Kind::Configuration.because(fault))
+            }
+            Self::Registry => Host::of_registry(text).map(drop),
         }
     }
 }
@@ -47,7 +61,32 @@ pub fn is_base_url(text: &str) -> bool {
     let has_host = url.host().is_some_and(|host| !host.is_empty());
     let over_http = matches!(url.scheme_str(), Some("http" | "https"));
     // The parser drops a fragment without a word.
-    over_http && has_host && !text.contains(['?', '#'])
+    over_http && has_host && has_usable_port(&url) && !text.contains(['?', '#'])
+}
+
+/// Whether the port is one where the URL has a colon for it; the parser lets any digits be.
+fn has_usable_port(url: &Uri) -> bool {
+    let authority = url.authority().map_or("", |authority| authority.as_str());
+    let (_, after_account) = authority.rsplit_once('@').unwrap_or(("", authority));
+    let port = after_account.strip_prefix(url.host().unwrap_or_default());
+    port == Some("") || url.port_u16().is_some_and(|port| port > 0)
+}
+
+/// Whether the services take `text` for where another one is: they put whole paths behind
+/// it, and refuse to start where it has one already.
+fn is_service_url(text: &str) -> bool {
+    let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
+    let authority = rest.strip_suffix('/').unwrap_or(rest);
+    is_base_url(text) && !authority.contains(['/', '@'])
+}
+
+/// Whether a service speaks to such a database; it refuses to start with another one.
+fn is_database_url(text: &str) -> bool {
+    let schemes = ["postgres://", "postgresql://", "sqlite:"];
+    let mut rests = schemes
+        .iter()
+        .filter_map(|scheme| text.strip_prefix(scheme));
+    rests.any(|rest| !rest.is_empty())
 }
 
 /// A parameter that the delivery uses.
@@ -82,12 +121,28 @@ impl Needed {
     }
 }
 
+/// The form of a parameter that no service's delivery demands.
+pub(super) fn form_of(workspace: &Workspace, name: &str) -> Form {
+    let is_database = |service: &Service| {
+        [Environment::Staging, Environment::Production]
+            .iter()
+            .any(|environment| service.database_parameter(*environment) == name)
+    };
+    if name == "DOCKER_REPO" {
+        Form::Registry
+    } else if workspace.services.iter().any(is_database) {
+        Form::DatabaseUrl
+    } else {
+        Form::Text
+    }
+}
+
 /// Every parameter that the delivery of `workspace` uses.
 pub fn needed(workspace: &Workspace) -> Vec<Needed> {
     let account = ["DOCKER_USER", "DOCKER_PASSWORD", "DOCKER_REPO"];
     let account = account.into_iter().map(|name| Needed {
         in_buildspecs: true,
-        ..Needed::optional(name, Form::Text)
+        ..Needed::optional(name, form_of(workspace, name))
     });
     let services = workspace.services.iter().flat_map(of_service);
     let mut all: Vec<Needed> = account.chain(services).collect();
@@ -95,13 +150,16 @@ pub fn needed(workspace: &Workspace) -> Vec<Needed> {
         for environment in [Environment::Staging, Environment::Production] {
             all.push(Needed::new(
                 service_dns_parameter(upstream, environment),
-                Form::Url,
+                Form::ServiceUrl,
             ));
         }
     }
     let alone = workspace.with_pages().into_iter();
     for service in alone.filter(|service| service.upstreams.is_empty()) {
-        all.push(Needed::new(pages_parameter(workspace, service), Form::Url));
+        all.push(Needed::new(
+            pages_parameter(workspace, service),
+            Form::ServiceUrl,
+        ));
     }
     all
 }

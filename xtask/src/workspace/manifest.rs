@@ -1,7 +1,7 @@
 //! What is read of `Cargo.toml` files. The tables of this project refuse
 //! unknown keys, so that a typing error is no silent default.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path};
 
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
@@ -134,6 +134,15 @@ impl Root {
                 .into());
         }
         let path = root.join(member).join("Cargo.toml");
+        if !path.exists() {
+            let fault = format!("the workspace's member {member:?} has no Cargo.toml");
+            return Err(Kind::Configuration
+                .because(fault)
+                .hint(format!(
+                    "take it out of `members` in Cargo.toml, or bring it back: git checkout -- {member}"
+                ))
+                .into());
+        }
         let package = read::<MemberDocument>(&path)?.package;
         let Some(metadata) = package.metadata.service else {
             return Ok((package.name, None));
@@ -143,7 +152,9 @@ impl Root {
             Some(Inheritable::Inherited { .. }) => self.version.clone(),
             None => None,
         };
-        let folder = PathBuf::from(member);
+        // Without `./`, and without a slash too many: what is generated names the folder.
+        let is_named = |part: &Component<'_>| *part != Component::CurDir;
+        let folder = Path::new(member).components().filter(is_named).collect();
         let version = version.unwrap_or_else(|| "0.0.0".into());
         let service = Service::new(package.name.clone(), version, folder, metadata)
             .with_context(|| malformed(&path))?;

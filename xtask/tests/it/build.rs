@@ -230,6 +230,21 @@ fn what_does_not_compile_fails_with_the_command() {
 }
 
 #[test]
+fn a_lock_file_that_does_not_know_a_package_is_answered_with_the_command_to_type() {
+    let sandbox = tiny::workspace();
+    sandbox.edit("tiny/Cargo.toml", "name = \"tiny\"", "name = \"renamed\"");
+    let ran = sandbox.run(["build", "renamed"]);
+    ran.fails(
+        1,
+        &[
+            "hint: Cargo.lock does not have",
+            "`cargo update --workspace`",
+        ],
+    );
+    assert!(!ran.stderr.contains("no C compiler"), "{}", ran.stderr);
+}
+
+#[test]
 fn a_target_that_the_toolchain_lacks_is_answered_with_the_command_to_type() {
     let sandbox = tiny::workspace();
     sandbox.edit(
@@ -321,7 +336,10 @@ fn a_password_never_reaches_a_compiler() {
 #[test]
 fn a_compiler_sees_how_the_network_is_reached_and_nothing_that_changes_the_binary() {
     let mut sandbox = tiny::workspace();
-    let cargo = sandbox.script("home/cargo", "env > \"$HOME/seen\"; exit 1");
+    let cargo = sandbox.script(
+        "home/cargo",
+        "test $1 != build || env > \"$HOME/seen\"; exit 1",
+    );
     sandbox.set("CARGO", cargo);
     let of_the_network = ["HTTPS_PROXY", "ALL_PROXY", "all_proxy", "CARGO_HTTP_CAINFO"];
     for name in of_the_network {

@@ -513,6 +513,103 @@ fn the_check_of_the_parameters_finds_what_is_wrong() {
 }
 
 #[test]
+fn what_a_merge_or_a_slip_leaves_behind_names_the_next_step() {
+    let sandbox = Sandbox::new();
+    sandbox.ok(["generate"]);
+    let conflict = "<<<<<<< ours\n=======\n>>>>>>> theirs\n";
+    let breaks = |path: &str, code: i32, arguments: &[&str], words: &[&str]| {
+        let before = sandbox.read(path);
+        sandbox.write(path, format!("{before}{conflict}"));
+        sandbox.run(arguments).fails(code, words);
+        sandbox.write(path, before);
+    };
+    breaks(
+        "build/pipeline.yaml",
+        1,
+        &["lint"],
+        &["pipeline.yaml is no YAML", "hint: cargo xtask generate\n"],
+    );
+    breaks(
+        "build/parameters.toml",
+        4,
+        &["params", "list"],
+        &["parameters.toml is malformed", "hint: mend that line"],
+    );
+    sandbox
+        .run_with_input(&["params", "put", "DOCKER_USER"], "\n")
+        .fails(4, &["is empty", "| cargo xtask params put DOCKER_USER"]);
+    fs::remove_dir_all(sandbox.path("backend")).unwrap();
+    sandbox.run(["params", "list"]).fails(
+        4,
+        &[
+            "the workspace's member \"backend\" has no Cargo.toml",
+            "hint: take it out of `members` in Cargo.toml",
+        ],
+    );
+}
+
+#[test]
+fn a_name_that_is_no_shells_is_set_in_another_way() {
+    let name = "/CodeBuild/dockerLoginUser";
+    let sandbox = Sandbox::new();
+    let buildspec = format!(
+        "version: 0.2\nenv:\n  parameter-store:\n    USER: {name}\nphases:\n  build:\n    commands: [\"true\"]\n"
+    );
+    sandbox.write("buildspec.yml", buildspec);
+    let ran = sandbox.run(["codebuild", "run", "buildspec.yml"]);
+    let key = format!("[{name:?}] with `local");
+    let variable = format!("`env {name}=… cargo xtask …`");
+    ran.fails(4, &[&key, &variable]);
+    assert!(!ran.stderr.contains("export /"), "{}", ran.stderr);
+    let parameters = sandbox.read("build/parameters.toml");
+    let entry = format!("[{name:?}]\ndescription = \"a user\"\nlocal = \"x\"\n");
+    sandbox.write("build/parameters.toml", format!("{parameters}\n{entry}"));
+    sandbox.ok(["codebuild", "run", "buildspec.yml"]);
+}
+
+#[test]
+fn a_value_that_a_service_or_the_pipeline_would_not_take_is_malformed() {
+    let outcome = |name: &str, value: &str| {
+        let objects = Sandbox::new()
+            .with(name, value)
+            .run(["params", "check", "--format", "json"]);
+        let objects: Vec<serde_json::Value> = serde_json::from_str(&objects.stdout).unwrap();
+        let mut of_name = objects.iter().filter(|object| object["name"] == name);
+        of_name.next().unwrap()["outcome"].clone()
+    };
+    for (name, good, bad) in [
+        (
+            "SERVICE_DNS_STAGING",
+            &["http://x", "https://x.example.com/", "http://[::1]:8080"][..],
+            &[
+                "http://x/y",
+                "http://x//",
+                "http://x:99999",
+                "http://x:",
+                "http://user:pw@x",
+            ][..],
+        ),
+        (
+            "BACKEND_DATABASE_URL_STAGING",
+            &["postgres://u:p@x/db", "postgresql://x", "sqlite::memory:"],
+            &["foo", "mysql://x", "postgres://", "sqlite:"],
+        ),
+        (
+            "DOCKER_REPO",
+            &["https://index.docker.io/v1/", "registry.example.com:5000"],
+            &[":::", "https://", "registry.example.com:99999"],
+        ),
+    ] {
+        for value in good {
+            assert_eq!(outcome(name, value), "ok", "{name} {value}");
+        }
+        for value in bad {
+            assert_eq!(outcome(name, value), "failed", "{name} {value}");
+        }
+    }
+}
+
+#[test]
 fn an_interrupt_ends_with_130_and_leaves_nothing_half_done() {
     let sandbox = Sandbox::new();
     sandbox.has_staged("one");

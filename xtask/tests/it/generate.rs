@@ -84,7 +84,7 @@ fn a_release_gets_the_digest_and_the_tag_that_were_approved() {
         assert!(pipeline.contains(line), "no {line} in:\n{pipeline}");
     }
     let end_to_end = sandbox.read("backend-for-frontend/build/staging/buildspec_e2e.yml");
-    let line = "- cargo xtask e2e --url \"$SERVICE_DNS_STAGING/backend-for-frontend\"";
+    let line = "- cargo xtask e2e --url \"${SERVICE_DNS_STAGING%/}/backend-for-frontend\"";
     assert!(end_to_end.contains(line), "{end_to_end}");
     let environment = sandbox.read("build/environment.yaml");
     for line in [
@@ -177,7 +177,7 @@ fn pages_are_tested_where_the_metadata_says() {
     sandbox.ok(["generate"]);
     // It calls nobody: where it is itself is a parameter.
     let end_to_end = sandbox.read("backend/build/staging/buildspec_e2e.yml");
-    let line = "- cargo xtask e2e --url \"$SERVICE_DNS_STAGING/backend\"";
+    let line = "- cargo xtask e2e --url \"${SERVICE_DNS_STAGING%/}/backend\"";
     assert!(end_to_end.contains(line), "{end_to_end}");
     assert!(
         !sandbox
@@ -204,7 +204,7 @@ fn twenty_services_are_within_the_limits() {
             // The pages are found where what they call is.
             let (last, before) = (many::name(count), many::name(count - 1));
             let prefix = before.to_uppercase().replace('-', "_");
-            let line = format!("--url \"${prefix}_SERVICE_DNS_STAGING/{last}\"");
+            let line = format!("--url \"${{{prefix}_SERVICE_DNS_STAGING%/}}/{last}\"");
             let file = format!("{last}/build/staging/buildspec_e2e.yml");
             assert!(sandbox.read(&file).contains(&line), "no {line}");
         }
@@ -374,4 +374,17 @@ fn names_that_aws_would_not_take_are_refused() {
         }
         sandbox.run(["generate"]).fails(4, &[words]);
     }
+}
+
+#[test]
+fn a_members_folder_is_named_in_one_way() {
+    let generated = |members: &str| {
+        let sandbox = Sandbox::new();
+        sandbox.edit("Cargo.toml", "[\"backend\"", members);
+        sandbox.ok(["generate"]);
+        let buildspec = sandbox.read("backend/build/staging/buildspec.yml");
+        (sandbox.read("build/pipeline.yaml"), buildspec)
+    };
+    // Not shown where they differ: they are long.
+    assert!(generated("[\"./backend/\"") == generated("[\"backend\""));
 }

@@ -1,5 +1,6 @@
 //! The pages of this very project in a real browser.
 
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
@@ -49,4 +50,32 @@ fn a_step_that_fails_is_named() {
         (&last["step"], &last["outcome"]),
         (&"backend-down".into(), &"left-out".into())
     );
+}
+
+#[test]
+fn pages_that_are_elsewhere_fail_each_step_with_their_status() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for connection in listener.incoming() {
+            let mut connection = connection.unwrap();
+            let request = BufReader::new(&connection).lines();
+            // Up to the empty line: a browser does not take an answer before its request.
+            let _ = request
+                .map_while(Result::ok)
+                .take_while(|line| !line.is_empty())
+                .count();
+            let answer =
+                "HTTP/1.1 503 Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+            // A browser that has ended no longer listens.
+            let _ = connection.write_all(answer.as_bytes());
+        }
+    });
+    let (ran, steps) = end_to_end(&["--url", &url]);
+    let status = format!("{url}/portal answers with status 503");
+    ran.fails(1, &[&format!("the step list-users failed: {status}")]);
+    for step in steps.iter().filter(|step| step["outcome"] == "failed") {
+        let reason = step["error"]["message"].as_str().unwrap();
+        assert!(reason.ends_with(&status), "{reason}");
+    }
 }

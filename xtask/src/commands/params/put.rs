@@ -133,7 +133,13 @@ fn new_parameter(
 ) -> Result<NewParameter> {
     let secret = context.parameters.catalogue().is_secret(&needed.name);
     let value = Value::new(text, origin, secret);
-    value.check(&needed.name)?;
+    value.check(&needed.name).map_err(|fault| match origin {
+        Origin::Input => fault.hint(format!(
+            "printf %s \"$VALUE\" | cargo xtask params put {}",
+            needed.name
+        )),
+        _ => fault,
+    })?;
     let check = |text: &str| needed.form.check(text);
     context.parameters.read(&needed.name, &value, check)?;
     Ok(NewParameter {

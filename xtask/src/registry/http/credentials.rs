@@ -13,7 +13,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde::Deserialize;
 
-use crate::error::{Fault, Kind};
+use crate::error::Kind;
 use crate::files;
 use crate::oci::Host;
 use crate::parameters::Parameters;
@@ -134,7 +134,7 @@ fn from_parameters(host: &Host, parameters: &Parameters) -> Result<Option<Login>
         return Ok(None);
     };
     let account_of = parameters.require("DOCKER_REPO")?;
-    if parameters.read("DOCKER_REPO", &account_of, host_of)? != *host {
+    if parameters.read("DOCKER_REPO", &account_of, Host::of_registry)? != *host {
         return Ok(None);
     }
     let password = parameters.require("DOCKER_PASSWORD")?;
@@ -153,16 +153,6 @@ pub(super) fn how_to_sign_in(host: &Host) -> String {
         (format!("docker login {host}"), host.to_string())
     };
     format!("`{login}`, or set DOCKER_USER, DOCKER_PASSWORD and DOCKER_REPO={server}")
-}
-
-/// The host in what `docker login` takes: a host, or a URL with a path behind it.
-pub(super) fn host_of(server: &str) -> Result<Host, Fault> {
-    let server = server
-        .trim_start_matches("https://")
-        .trim_start_matches("http://");
-    let host = server.split('/').next().unwrap_or_default();
-    host.parse()
-        .map_err(|why| Kind::Configuration.because(format!("{host:?} names no registry: {why}")))
 }
 
 fn configuration_path() -> Option<PathBuf> {
@@ -239,7 +229,7 @@ fn closest<'a, T>(
 /// it names another one. Keys are hosts, hosts with the beginning of a repository's name
 /// (containers-auth.json, "FORMAT"), and URLs of the API, as Docker once wrote them.
 fn closeness(key: &str, host: &Host, repository: &str) -> Option<Closeness> {
-    if host_of(key).ok()? != *host {
+    if Host::of_registry(key).ok()? != *host {
         return None;
     }
     if key == DOCKER_HUB_KEY {
@@ -370,7 +360,7 @@ mod tests {
             let typed = how_to_sign_in(&host);
             assert!(typed.contains(login) && typed.ends_with(server), "{typed}");
             let (_, server) = server.split_once('=').unwrap();
-            assert!(host_of(server).is_ok_and(|named| named == host));
+            assert!(Host::of_registry(server).is_ok_and(|named| named == host));
         }
     }
 }

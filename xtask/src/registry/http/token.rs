@@ -12,7 +12,7 @@ use ureq::http::{Method, StatusCode};
 
 use super::challenge::Challenge;
 use super::client::{Answer, Client, HostState, Payload, Request};
-use super::credentials::{self, Accounts, BASIC, Login, Secret, host_of, how_to_sign_in};
+use super::credentials::{self, Accounts, BASIC, Login, Secret, how_to_sign_in};
 use super::failure::{self, Failure};
 use super::realm;
 use crate::error::Kind;
@@ -195,7 +195,7 @@ impl Client {
         if login.is_some() {
             let (name, parameters) = ("DOCKER_TOKEN_REALM", &self.parameters);
             let allowed = parameters.find(name)?;
-            let allowed = allowed.map(|value| parameters.read(name, &value, host_of));
+            let allowed = allowed.map(|value| parameters.read(name, &value, Host::of_registry));
             realm::check_credentials(&uri, &state.host, allowed.transpose()?.as_ref())?;
         }
         let realm_uri = uri.to_string();
