@@ -33,6 +33,13 @@ const DIGEST_AND_TAG_LENGTH: usize = 71 + 40;
 /// Reference, "CreateRule").
 const RULE_PRIORITIES: u32 = 50_000;
 
+const BUILD: &str = "build/staging/buildspec.yml";
+const END_TO_END: &str = "build/staging/buildspec_e2e.yml";
+const PROMOTION: &str = "build/production/buildspec.yml";
+
+/// All buildspecs that a service may have, below its folder.
+pub(super) const BUILDSPECS: [&str; 3] = [BUILD, END_TO_END, PROMOTION];
+
 /// What an action does.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Step<'a> {
@@ -313,10 +320,10 @@ impl<'a> Job<'a> {
     /// The buildspec, below the workspace's root.
     pub(super) fn buildspec(self) -> String {
         let file = match self {
-            Self::Build(_) => "staging/buildspec.yml",
-            Self::EndToEnd(_) => "staging/buildspec_e2e.yml",
-            Self::Promote(_) => "production/buildspec.yml",
+            Self::Build(_) => BUILD,
+            Self::EndToEnd(_) => END_TO_END,
+            Self::Promote(_) => PROMOTION,
         };
-        format!("{}/build/{file}", self.service().folder.display())
+        format!("{}/{file}", self.service().folder.display())
     }
 }
