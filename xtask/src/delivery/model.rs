@@ -19,6 +19,14 @@ pub(super) const NAME_LENGTH: usize = 40;
 /// `-failed` behind (AWS CodeStar Notifications API Reference, "CreateNotificationRule").
 const DELIVERY_NAME_LENGTH: usize = 64 - "-failed".len();
 
+/// How long an alias may be: a container's name has it between the delivery's name and the
+/// environment's (Amazon ECS API Reference, "ContainerDefinition").
+const ALIAS_LENGTH: usize = 255 - DELIVERY_NAME_LENGTH - "--production".len();
+
+/// How long a path may be that a load balancer's rule takes, with `/*` behind (Elastic Load
+/// Balancing API Reference, "PathPatternConditionConfig").
+const CONTEXT_PATH_LENGTH: usize = 128 - "/*".len();
+
 /// How many actions a stage may have (AWS CodePipeline User Guide, "Quotas in AWS CodePipeline").
 pub(super) const ACTIONS: usize = 50;
 
@@ -182,6 +190,26 @@ fn check_names(workspace: &Workspace) -> Result<(), Fault> {
             return Err(Kind::Configuration
                 .because(fault)
                 .hint("what AWS calls after it would pass its limits; choose a shorter name"));
+        }
+    }
+    for service in services {
+        for (key, has, limit) in [
+            (
+                "context-path",
+                service.context_path.len(),
+                CONTEXT_PATH_LENGTH,
+            ),
+            ("alias", service.alias.len(), ALIAS_LENGTH),
+        ] {
+            if has > limit {
+                let fault = format!(
+                    "the key `{key}` of {} has {has} characters, and may have {limit}",
+                    service.package
+                );
+                return Err(Kind::Configuration
+                    .because(fault)
+                    .hint("AWS takes no more of them; choose a shorter one"));
+            }
         }
     }
     let (mut ids, mut priorities) = (BTreeMap::new(), BTreeMap::new());

@@ -341,6 +341,18 @@ fn names_that_aws_would_not_take_are_refused() {
         ),
         (
             "backend-for-frontend/Cargo.toml",
+            "alias = \"bff\"",
+            &format!("alias = \"{}\"", "a".repeat(187)),
+            "the key `alias` of backend-for-frontend has 187 characters, and may have 186",
+        ),
+        (
+            "backend-for-frontend/Cargo.toml",
+            "context-path = \"/backend-for-frontend\"",
+            &format!("context-path = \"/{}\"", "a".repeat(126)),
+            "the key `context-path` of backend-for-frontend has 127 characters, and may have 126",
+        ),
+        (
+            "backend-for-frontend/Cargo.toml",
             "name = \"backend-for-frontend\"",
             "name = \"ssm-reader\"",
             "the parameters of ssm-reader would begin with SSM",
