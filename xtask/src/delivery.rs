@@ -13,7 +13,7 @@ mod template;
 mod yaml;
 
 pub use definitions::image_definitions;
-pub use generate::{Generated, generate, image_parameter};
+pub use generate::{Generated, generate, image_parameter, orphans};
 pub use lint::{Finding, is_yaml, lint};
 pub use onboard::{Onboarded, onboard};
 pub use records::{Intention, PromotionRecord, Records};

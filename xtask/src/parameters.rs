@@ -25,7 +25,8 @@ use crate::process;
 use crate::workspace::{Environment, Service, Workspace};
 pub use catalogue::{Catalogue, FILE, is_secret_by_name};
 pub use needed::{
-    Form, Needed, is_base_url, needed, pages_parameter, service_dns, service_dns_parameter,
+    Form, Needed, is_base_url, left_behind, needed, pages_parameter, service_dns,
+    service_dns_parameter,
 };
 pub use parameter_store_protocol::{NewParameter, Write};
 use store::Store;

@@ -35,6 +35,15 @@ impl fmt::Display for Environment {
     }
 }
 
+/// A package of the workspace.
+#[derive(Debug, Clone)]
+pub struct Member {
+    /// The package's name.
+    pub package: String,
+    /// Its folder, below the workspace's root.
+    pub folder: PathBuf,
+}
+
 /// The workspace with all of its services.
 #[derive(Debug)]
 pub struct Workspace {
@@ -48,8 +57,8 @@ pub struct Workspace {
     pub target: String,
     /// Where the sources are kept, if the root manifest says so.
     pub repository_url: Option<String>,
-    /// The names of all packages, in the order of the workspace's members.
-    pub packages: Vec<String>,
+    /// All packages, in the order of the workspace's members.
+    pub members: Vec<Member>,
     /// The services in the order of the workspace's members.
     pub services: Vec<Service>,
 }
@@ -59,14 +68,14 @@ impl Workspace {
     pub fn containing(folder: &Path) -> Result<Self> {
         let root = find_root(folder)?;
         let manifest = manifest::Root::read(&root)?;
-        let (packages, services) = manifest.members(&root)?;
+        let (members, services) = manifest.members(&root)?;
         service::check(&services).with_context(|| "reading the metadata of the services")?;
         Ok(Self {
             target_directory: target_directory::resolve(folder, &root)?,
             name: manifest.delivery.name,
             target: manifest.delivery.target,
             repository_url: manifest.repository,
-            packages,
+            members,
             services,
             root,
         })

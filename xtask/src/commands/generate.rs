@@ -7,7 +7,7 @@ use similar::TextDiff;
 use super::{Context, Entry, Report};
 use crate::delivery::{self, Generated};
 use crate::error::Kind;
-use crate::parameters::Catalogue;
+use crate::parameters::{Catalogue, FILE, left_behind};
 use crate::workspace::Workspace;
 use crate::{console, files};
 
@@ -44,7 +44,9 @@ impl Generate {
         let entries = generated
             .iter()
             .map(|file| self.apply(&workspace.root, file));
-        Ok(Report::new(entries.collect::<Result<_>>()?))
+        let report = Report::new(entries.collect::<Result<_>>()?);
+        warn_of_what_is_left(workspace, catalogue, &generated);
+        Ok(report)
     }
 
     fn apply(&self, root: &Path, file: &Generated) -> Result<Entry> {
@@ -75,6 +77,23 @@ pub(super) fn check(workspace: &Workspace) -> Result<()> {
     };
     let catalogue = Catalogue::read(&workspace.root)?;
     check.apply_all(workspace, &catalogue)?.into_result()
+}
+
+/// What is in the sources of a service that is none any more; somebody may have a use for it.
+fn warn_of_what_is_left(workspace: &Workspace, catalogue: &Catalogue, generated: &[Generated]) {
+    for file in delivery::orphans(workspace, generated) {
+        let file = file.display();
+        console::warn(format_args!(
+            "{file} is of no service any more: git rm {file}"
+        ));
+    }
+    let parameters = left_behind(workspace, catalogue);
+    if !parameters.is_empty() {
+        console::warn(format_args!(
+            "{FILE} has what no service needs: take {} out",
+            parameters.join(", ")
+        ));
+    }
 }
 
 fn diff(found: &str, file: &Generated) -> String {

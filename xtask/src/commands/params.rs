@@ -7,7 +7,7 @@ use serde::Serialize;
 use self::put::Put;
 use super::{Context, Entry, Report, claims};
 use crate::console;
-use crate::parameters::{Needed, Origin, Value};
+use crate::parameters::{FILE, Needed, Origin, Value, left_behind};
 
 /// List, check and store the parameters
 #[derive(Debug, clap::Args)]
@@ -95,11 +95,14 @@ fn check(context: &Context, needed: &Needed) -> Entry {
         warning,
     };
     match find_well_formed(context, needed) {
-        Ok(None) => Entry::new(format!("{name} not set"), &checked("not-set", None)),
-        Ok(Some(value)) => {
-            let warning = warning_about(context, name, &value);
+        Ok(value) => {
+            let warning = warning_about(context, name, value.as_ref());
             warning.iter().for_each(console::warn);
-            Entry::new(format!("{name} ok"), &checked("ok", warning))
+            let (said, outcome) = match value {
+                Some(_) => ("ok", "ok"),
+                None => ("not set", "not-set"),
+            };
+            Entry::new(format!("{name} {said}"), &checked(outcome, warning))
         }
         Err(error) => failed(name, error),
     }
@@ -131,17 +134,24 @@ fn find_well_formed(context: &Context, needed: &Needed) -> Result<Option<Value>>
     Ok(Some(value))
 }
 
-/// A secret that Parameter Store keeps as plain text shows itself to whoever may
-/// list the parameters.
-fn warning_about(context: &Context, name: &str, value: &Value) -> Option<String> {
+/// What is no error. A secret that Parameter Store keeps as plain text shows itself to
+/// whoever may list the parameters.
+fn warning_about(context: &Context, name: &str, value: Option<&Value>) -> Option<String> {
+    let catalogue = context.parameters.catalogue();
+    if left_behind(&context.workspace, catalogue).contains(&name) {
+        return Some(format!(
+            "no service needs {name}: take it out of {FILE}, and out of Parameter Store with \
+             `aws ssm delete-parameter --name {name}`"
+        ));
+    }
     let plain = matches!(
-        value.origin(),
+        value?.origin(),
         Origin::Store {
             encrypted: false,
             ..
         }
     );
-    (plain && context.parameters.catalogue().is_secret(name)).then(|| {
+    (plain && catalogue.is_secret(name)).then(|| {
         format!(
             "{name} is a secret and stored as plain String: delete it with \
              `aws ssm delete-parameter --name {name}`, then `cargo xtask params put {name}`"

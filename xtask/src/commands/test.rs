@@ -151,7 +151,8 @@ pub(super) fn tools(context: &Context) -> PathBuf {
 
 /// The packages that are not the tool's.
 pub(super) fn services(context: &Context) -> Vec<&str> {
-    let packages = context.workspace.packages.iter().map(String::as_str);
+    let members = context.workspace.members.iter();
+    let packages = members.map(|member| member.package.as_str());
     packages
         .filter(|package| *package != "xtask" && !PARAMETER_STORE.contains(package))
         .collect()

@@ -11,7 +11,9 @@ mod pipeline;
 use std::path::PathBuf;
 
 use crate::delivery::model::{self, Job};
+use crate::delivery::template::MARK;
 use crate::error::Fault;
+use crate::files;
 use crate::image::AwsProcessor;
 use crate::parameters::Catalogue;
 use crate::workspace::{Environment, Service, Workspace};
@@ -58,6 +60,19 @@ pub fn generate(workspace: &Workspace, catalogue: &Catalogue) -> Result<Vec<Gene
         build("pipeline.md", picture::picture(workspace, catalogue)),
     ]);
     Ok(files)
+}
+
+/// The buildspecs of `workspace` that were generated once and are no more: a service's
+/// that is none now, or whose pages are not tested any longer.
+pub fn orphans(workspace: &Workspace, generated: &[Generated]) -> Vec<PathBuf> {
+    let members = workspace.members.iter();
+    let places = members.flat_map(|member| model::BUILDSPECS.map(|file| member.folder.join(file)));
+    let is_orphan = |path: &PathBuf| {
+        let text = files::read_text(&workspace.root.join(path));
+        text.is_ok_and(|text| text.contains(MARK))
+            && generated.iter().all(|file| file.path != *path)
+    };
+    places.filter(is_orphan).collect()
 }
 
 fn buildspecs(workspace: &Workspace, service: &Service, has_pages: bool) -> Vec<Generated> {

@@ -19,6 +19,14 @@ pub(super) const NAME_LENGTH: usize = 40;
 /// `-failed` behind (AWS CodeStar Notifications API Reference, "CreateNotificationRule").
 const DELIVERY_NAME_LENGTH: usize = 64 - "-failed".len();
 
+/// How long an alias may be: a container's name has it between the delivery's name and the
+/// environment's (Amazon ECS API Reference, "ContainerDefinition").
+const ALIAS_LENGTH: usize = 255 - DELIVERY_NAME_LENGTH - "--production".len();
+
+/// How long a path may be that a load balancer's rule takes, with `/*` behind (Elastic Load
+/// Balancing API Reference, "PathPatternConditionConfig").
+const CONTEXT_PATH_LENGTH: usize = 128 - "/*".len();
+
 /// How many actions a stage may have (AWS CodePipeline User Guide, "Quotas in AWS CodePipeline").
 pub(super) const ACTIONS: usize = 50;
 
@@ -32,6 +40,13 @@ const DIGEST_AND_TAG_LENGTH: usize = 71 + 40;
 /// How many priorities a load balancer's rules have (Elastic Load Balancing API
 /// Reference, "CreateRule").
 const RULE_PRIORITIES: u32 = 50_000;
+
+const BUILD: &str = "build/staging/buildspec.yml";
+const END_TO_END: &str = "build/staging/buildspec_e2e.yml";
+const PROMOTION: &str = "build/production/buildspec.yml";
+
+/// All buildspecs that a service may have, below its folder.
+pub(super) const BUILDSPECS: [&str; 3] = [BUILD, END_TO_END, PROMOTION];
 
 /// What an action does.
 #[derive(Debug, Clone, Copy)]
@@ -177,6 +192,26 @@ fn check_names(workspace: &Workspace) -> Result<(), Fault> {
                 .hint("what AWS calls after it would pass its limits; choose a shorter name"));
         }
     }
+    for service in services {
+        for (key, has, limit) in [
+            (
+                "context-path",
+                service.context_path.len(),
+                CONTEXT_PATH_LENGTH,
+            ),
+            ("alias", service.alias.len(), ALIAS_LENGTH),
+        ] {
+            if has > limit {
+                let fault = format!(
+                    "the key `{key}` of {} has {has} characters, and may have {limit}",
+                    service.package
+                );
+                return Err(Kind::Configuration
+                    .because(fault)
+                    .hint("AWS takes no more of them; choose a shorter one"));
+            }
+        }
+    }
     let (mut ids, mut priorities) = (BTreeMap::new(), BTreeMap::new());
     for service in services {
         if let Some(beginning) = reserved_beginning(&service.package) {
@@ -313,10 +348,10 @@ impl<'a> Job<'a> {
     /// The buildspec, below the workspace's root.
     pub(super) fn buildspec(self) -> String {
         let file = match self {
-            Self::Build(_) => "staging/buildspec.yml",
-            Self::EndToEnd(_) => "staging/buildspec_e2e.yml",
-            Self::Promote(_) => "production/buildspec.yml",
+            Self::Build(_) => BUILD,
+            Self::EndToEnd(_) => END_TO_END,
+            Self::Promote(_) => PROMOTION,
         };
-        format!("{}/build/{file}", self.service().folder.display())
+        format!("{}/{file}", self.service().folder.display())
     }
 }

@@ -2,6 +2,7 @@
 
 use ureq::http::Uri;
 
+use super::Catalogue;
 use crate::error::{Fault, Kind};
 use crate::oci::{Digest, Host, RepositoryName, Tag};
 use crate::workspace::{Environment, Service, Workspace};
@@ -135,6 +136,33 @@ pub(super) fn form_of(workspace: &Workspace, name: &str) -> Form {
     } else {
         Form::Text
     }
+}
+
+/// How the names of the parameters end that a delivery may use.
+const ENDINGS_OF_DELIVERY: [&str; 9] = [
+    "_IMAGE_REPO_NAME",
+    "_IMAGE_REPO_NAME_PRODUCTION",
+    "_IMAGE_TAG_STAGING",
+    "_IMAGE_TAG_PRODUCTION",
+    "_TESTED_DIGEST",
+    "_DATABASE_URL_STAGING",
+    "_DATABASE_URL_PRODUCTION",
+    "SERVICE_DNS_STAGING",
+    "SERVICE_DNS_PRODUCTION",
+];
+
+/// The names in the catalogue that would be of a service's delivery, if there were such a
+/// service: what a removed one leaves behind. All others may be what a service itself reads.
+pub fn left_behind<'a>(workspace: &Workspace, catalogue: &'a Catalogue) -> Vec<&'a str> {
+    let needed = needed(workspace);
+    let is_left = |name: &&str| {
+        ENDINGS_OF_DELIVERY
+            .iter()
+            .any(|ending| name.ends_with(ending))
+            && needed.iter().all(|needed| needed.name != **name)
+            && form_of(workspace, name) == Form::Text
+    };
+    catalogue.names().filter(is_left).collect()
 }
 
 /// Every parameter that the delivery of `workspace` uses.

@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::Member;
 use super::service::{Metadata, Service};
 use crate::error::Kind;
 use crate::files;
@@ -114,18 +115,18 @@ impl Root {
         })
     }
 
-    /// The names of all members, and those of them that are services.
-    pub(super) fn members(&self, root: &Path) -> Result<(Vec<String>, Vec<Service>)> {
-        let (mut names, mut services) = (Vec::new(), Vec::new());
+    /// All members, and those of them that are services.
+    pub(super) fn members(&self, root: &Path) -> Result<(Vec<Member>, Vec<Service>)> {
+        let (mut members, mut services) = (Vec::new(), Vec::new());
         for member in &self.members {
-            let (name, service) = self.member(root, member)?;
-            names.push(name);
+            let (member, service) = self.member(root, member)?;
+            members.push(member);
             services.extend(service);
         }
-        Ok((names, services))
+        Ok((members, services))
     }
 
-    fn member(&self, root: &Path, member: &str) -> Result<(String, Option<Service>)> {
+    fn member(&self, root: &Path, member: &str) -> Result<(Member, Option<Service>)> {
         if member.contains(['*', '?', '[']) {
             let fault = format!("the workspace's member {member:?} is a pattern");
             return Err(Kind::Configuration
@@ -144,21 +145,25 @@ impl Root {
                 .into());
         }
         let package = read::<MemberDocument>(&path)?.package;
+        // Without `./`, and without a slash too many: what is generated names the folder.
+        let is_named = |part: &Component<'_>| *part != Component::CurDir;
+        let folder = Path::new(member).components().filter(is_named).collect();
+        let member = Member {
+            package: package.name.clone(),
+            folder,
+        };
         let Some(metadata) = package.metadata.service else {
-            return Ok((package.name, None));
+            return Ok((member, None));
         };
         let version = match package.version {
             Some(Inheritable::Own(version)) => Some(version),
             Some(Inheritable::Inherited { .. }) => self.version.clone(),
             None => None,
         };
-        // Without `./`, and without a slash too many: what is generated names the folder.
-        let is_named = |part: &Component<'_>| *part != Component::CurDir;
-        let folder = Path::new(member).components().filter(is_named).collect();
         let version = version.unwrap_or_else(|| "0.0.0".into());
-        let service = Service::new(package.name.clone(), version, folder, metadata)
+        let service = Service::new(package.name, version, member.folder.clone(), metadata)
             .with_context(|| malformed(&path))?;
-        Ok((package.name, Some(service)))
+        Ok((member, Some(service)))
     }
 }
 

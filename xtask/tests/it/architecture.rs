@@ -205,7 +205,11 @@ fn cargo_agrees_with_what_the_tool_reads() {
     let packages = metadata["packages"].as_array().unwrap();
     let name = |package: &Value| package["name"].as_str().unwrap().to_owned();
     let known: BTreeSet<_> = packages.iter().map(name).collect();
-    assert_eq!(known, workspace.packages.iter().cloned().collect());
+    let members = workspace.members.iter();
+    assert_eq!(
+        known,
+        members.map(|member| member.package.clone()).collect()
+    );
     let services: BTreeSet<_> = packages
         .iter()
         .filter(|package| package["metadata"]["service"].is_object())

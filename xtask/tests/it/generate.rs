@@ -341,6 +341,18 @@ fn names_that_aws_would_not_take_are_refused() {
         ),
         (
             "backend-for-frontend/Cargo.toml",
+            "alias = \"bff\"",
+            &format!("alias = \"{}\"", "a".repeat(187)),
+            "the key `alias` of backend-for-frontend has 187 characters, and may have 186",
+        ),
+        (
+            "backend-for-frontend/Cargo.toml",
+            "context-path = \"/backend-for-frontend\"",
+            &format!("context-path = \"/{}\"", "a".repeat(126)),
+            "the key `context-path` of backend-for-frontend has 127 characters, and may have 126",
+        ),
+        (
+            "backend-for-frontend/Cargo.toml",
             "name = \"backend-for-frontend\"",
             "name = \"ssm-reader\"",
             "the parameters of ssm-reader would begin with SSM",
@@ -387,4 +399,53 @@ fn a_members_folder_is_named_in_one_way() {
     };
     // Not shown where they differ: they are long.
     assert!(generated("[\"./backend/\"") == generated("[\"backend\""));
+}
+
+#[test]
+fn what_a_removed_service_leaves_behind_is_named() {
+    let sandbox = Sandbox::new();
+    let nothing = |arguments: &[&str]| {
+        let ran = sandbox.ok(arguments);
+        assert!(!ran.stderr.contains("warning"), "{}", ran.stderr);
+    };
+    nothing(&["generate"]);
+    nothing(&["params", "check"]);
+    let manifest = sandbox.read("backend-for-frontend/Cargo.toml");
+    let (package, _) = manifest.split_once("[package.metadata.service]").unwrap();
+    sandbox.write("backend-for-frontend/Cargo.toml", package);
+    sandbox.ok(["generate"]);
+    let ran = sandbox.ok(["generate", "--check"]);
+    for words in [
+        "backend-for-frontend/build/staging/buildspec.yml is of no service any more: git rm ",
+        "backend-for-frontend/build/staging/buildspec_e2e.yml is of no service any more",
+        "backend-for-frontend/build/production/buildspec.yml is of no service any more",
+        "BACKEND_FOR_FRONTEND_TESTED_DIGEST, SERVICE_DNS_PRODUCTION, SERVICE_DNS_STAGING out",
+    ] {
+        assert!(ran.stderr.contains(words), "{words} {}", ran.stderr);
+    }
+    assert!(
+        !ran.stderr.contains("BACKEND_DATABASE_URL"),
+        "{}",
+        ran.stderr
+    );
+    let checked = sandbox.json(0, &["params", "check"]);
+    let warned: Vec<_> = checked
+        .iter()
+        .filter(|object| object["warning"].is_string())
+        .collect();
+    assert_eq!(warned.len(), 6, "{warned:?}");
+    // What its folder and its tables were in is as if it had never been.
+    std::fs::remove_dir_all(sandbox.path("backend-for-frontend")).unwrap();
+    sandbox.edit("Cargo.toml", ", \"backend-for-frontend\"", "");
+    let parameters = sandbox.read("build/parameters.toml");
+    let kept = parameters.split("\n\n").filter(|table| {
+        let of_it = ["[BACKEND_FOR_FRONTEND_", "[SERVICE_DNS_"];
+        !of_it.iter().any(|start| table.starts_with(start))
+    });
+    let kept: Vec<_> = kept.collect();
+    sandbox.write("build/parameters.toml", kept.join("\n\n") + "\n");
+    nothing(&["generate"]);
+    nothing(&["params", "check"]);
+    let page = sandbox.read("build/pipeline.md");
+    assert!(!page.contains("BACKEND_FOR_FRONTEND"), "{page}");
 }

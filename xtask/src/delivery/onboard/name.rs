@@ -45,7 +45,8 @@ pub(super) fn check(workspace: &Workspace, package: &str) -> Result<()> {
             "its parameters would begin with {beginning}, which AWS keeps for itself"
         ));
     }
-    if workspace.packages.iter().any(|other| other == package) {
+    let mut members = workspace.members.iter();
+    if members.any(|other| other.package == package) {
         return taken("a package of this workspace has it".to_owned());
     }
     let services = workspace.services.iter();
