@@ -138,10 +138,12 @@ fn make<P: Planned>(context: &Context, plan: &P, progress: &Progress) -> Entry {
     // What was done and not recorded is a failure all the same.
     let recorded = applied.and_then(|applied| applied.recorded);
     let outcome = recorded.map(|()| ended(plan, Outcome::Changed));
+    // Held while it is told: the lines about a service stay together.
+    let mut services = progress.services();
     let entry = tell(context, plan, outcome);
     if is_made {
         entry.keep_for_interrupt();
-        progress.came_through(package);
+        services.insert(package.clone(), true);
     }
     entry
 }
@@ -155,10 +157,6 @@ impl Progress {
         Self(Mutex::new(
             packages.map(|package| (package, false)).collect(),
         ))
-    }
-
-    fn came_through(&self, package: &str) {
-        self.services().insert(package.to_owned(), true);
     }
 
     /// Where some services came through and others did not, says which.
