@@ -215,12 +215,10 @@ fn parameter_value(context: &Context, variable: &str, name: &str) -> Result<Opti
             ));
             Ok(None)
         }
-        // A path such as `/app/key`, which nobody can export.
-        None if !is_variable(name) => Err(Kind::Configuration
-            .because(format!("the parameter {name} is missing"))
-            .hint(format!("`--env {variable}=…` gives the variable its value"))
-            .into()),
-        None => context.parameters.require(name).map(Some),
+        None => context.parameters.require(name).map(Some).map_err(|error| {
+            let hint = format!("`--env {variable}=…` gives the variable its value");
+            Fault::summary_of(&error).hint(hint).into()
+        }),
     }
 }
 
