@@ -342,7 +342,7 @@ fn promote_through_proxy_that_answers(status: &'static str, no_proxy: &str) -> R
         .with("BACKEND_IMAGE_REPO_NAME", "registry.invalid/app")
         .with("HTTPS_PROXY", refusing)
         .with("NO_PROXY", no_proxy);
-    sandbox.run(["--timeout", "1", "promote", "backend", "--digest", ABSENT])
+    sandbox.run(["--timeout", "3", "promote", "backend", "--digest", ABSENT])
 }
 
 #[test]

@@ -88,6 +88,7 @@ impl Session {
     ) -> Result<T> {
         let _running = self.client.clock.run();
         let mut backoff = FIRST_WAIT;
+        let mut before = None;
         loop {
             let (why, after) = match step() {
                 Ok(value) => return Ok(value),
@@ -96,33 +97,40 @@ impl Session {
             };
             // A registry that asks for no wait at all would be asked without end.
             let wait = after.map_or_else(|| jittered(backoff), |after| after.max(FIRST_WAIT));
-            self.wait(what, &why, wait, after.is_some())?;
+            if wait >= self.client.clock.remaining() {
+                let asked = after.map(|_| format!("it asks to wait {}", console::seconds(wait)));
+                // The last try may only have had too little time left to fail like the others.
+                let before = before
+                    .filter(|before| *before != why)
+                    .map(|before| format!("before that, {before}"));
+                let whys: Vec<_> = [Some(why), asked, before].into_iter().flatten().collect();
+                return Err(self.out_of_time(what, &whys.join("; ")));
+            }
+            self.wait(what, &why, wait);
+            before = Some(why);
             backoff = (backoff * 2).min(LONGEST_WAIT);
         }
     }
 
-    fn wait(&self, what: &dyn Display, why: &str, wait: Duration, asked: bool) -> Result<()> {
+    fn out_of_time(&self, what: &dyn Display, why: &str) -> anyhow::Error {
+        let limit = self.client.clock.limit().as_secs();
+        Kind::Unavailable
+            .because(format!(
+                "{what}: no usable answer within the time limit of {limit} s: {why}"
+            ))
+            .hint("try again later, or allow more time with --timeout SECONDS")
+            .into()
+    }
+
+    fn wait(&self, what: &dyn Display, why: &str, wait: Duration) {
         let clock = &self.client.clock;
         let (remaining, limit) = (clock.remaining(), clock.limit().as_secs());
-        if wait >= remaining {
-            let asked = if asked {
-                format!("; it asks to wait {}", console::seconds(wait))
-            } else {
-                String::new()
-            };
-            let fault = format!(
-                "{what}: no usable answer within the time limit of {limit} s: {why}{asked}"
-            );
-            let hint = "try again later, or allow more time with --timeout SECONDS";
-            return Err(Kind::Unavailable.because(fault).hint(hint).into());
-        }
         console::note(format_args!(
             "{what}: {why}; trying again in {} ({} s of {limit} s left)",
             console::seconds(wait),
             remaining.as_secs(),
         ));
         std::thread::sleep(wait);
-        Ok(())
     }
 
     /// Sends `request`, with whatever authorisation the session's host wants, and follows

@@ -168,7 +168,7 @@ fn a_rollback_whose_end_nobody_saw_is_finished_by_the_next() {
     registry.script(request("PUT", TAG), When::From(1), Fault::LostAnswer);
     registry.script(request("HEAD", TAG), When::From(4), Fault::Close);
     let sandbox = sandbox(&registry).with("USER", "somebody");
-    let ran = sandbox.run(["--timeout", "2", "rollback", "backend"]);
+    let ran = sandbox.run(["--timeout", "8", "rollback", "backend"]);
     ran.fails(7, &["within the time limit"]);
     assert_eq!(tags(&registry), [Some(STOCK.old), Some(STOCK.old)]);
     assert!(intention(&sandbox).exists());

@@ -585,6 +585,19 @@ fn a_refusal_says_what_to_do() {
 }
 
 #[test]
+fn the_last_try_hides_no_reason_where_only_the_time_was_too_short_for_it() {
+    let registry = Scripted::start(STOCK.state());
+    let get = || request("GET", STOCK.new);
+    let busy = Fault::Answer(Answer::status(503).body("text/plain", "at work"));
+    registry.script(get(), When::Only(1), busy);
+    registry.script(get(), When::From(2), Fault::Silence);
+    let digest = STOCK.new.to_string();
+    let line = ["--timeout", "8", "promote", "backend", "--digest", &digest];
+    let ran = sandbox(&registry).run(line);
+    ran.fails(7, &["no answer in time; before that, 503 ", "at work"]);
+}
+
+#[test]
 fn what_is_no_registry_or_no_manifest_is_told_with_what_to_look_at() {
     let get = || request("GET", STOCK.new);
     let page = Answer::status(404).body("text/html", "<h1>Not Found</h1>");

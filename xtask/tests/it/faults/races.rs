@@ -310,7 +310,7 @@ fn where_one_service_of_several_fails_each_is_told_and_the_next_run_finishes() {
     let sandbox = many(&registry, 3);
     let put = Matching::new("PUT", format!("/v2/service-000/manifests/{TAG}"));
     registry.script(put, When::From(1), Fault::Close);
-    let ran = sandbox.run(["--timeout", "5", "promote"]);
+    let ran = sandbox.run(["--timeout", "10", "promote"]);
     let apart = "promoted: service-001, service-002; not promoted: service-000";
     ran.fails(7, &[apart, "error: promoting service-000"]);
     let last = ran.stderr.lines().last();

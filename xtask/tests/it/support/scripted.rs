@@ -70,6 +70,7 @@ struct Script {
     when: When,
     fault: Fault,
     seen: usize,
+    met: bool,
 }
 
 #[derive(Default)]
@@ -142,7 +143,13 @@ impl Scripted {
             when,
             fault,
             seen: 0,
+            met: false,
         });
+    }
+
+    /// Whether every fault was met.
+    pub(crate) fn was_met(&self) -> bool {
+        self.lock().scripts.iter().all(|script| script.met)
     }
 
     /// Lets no request meet a fault any more.
@@ -279,8 +286,10 @@ fn note(shared: &Mutex<Shared>, request: &Request) -> (Option<Fault>, Duration) 
     for script in &mut shared.scripts {
         if script.matching.holds(request) {
             script.seen += 1;
-            let due = script.when.includes(script.seen);
-            found = found.or_else(|| due.then(|| script.fault.clone()));
+            if found.is_none() && script.when.includes(script.seen) {
+                script.met = true;
+                found = Some(script.fault.clone());
+            }
         }
     }
     (found, shared.latency)

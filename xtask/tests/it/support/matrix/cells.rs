@@ -301,6 +301,8 @@ impl Row {
 pub(super) struct Outcome {
     /// `None` for success.
     pub(super) kind: Option<Kind>,
+    /// Whether only the time limit ends it.
+    pub(super) is_endless: bool,
     /// What the message must say.
     pub(super) words: Vec<String>,
     /// What the tag may point at.
@@ -346,6 +348,7 @@ impl Cell {
         Outcome {
             tag: self.tag(kind),
             more: kind.is_none().then(|| self.more()).flatten(),
+            is_endless: kind == Some(Kind::Unavailable) && !self.is_given_up(),
             kind,
             words,
         }
@@ -398,6 +401,16 @@ impl Cell {
             Html | Empty | Malformed if step.is_head() => None,
             Empty => in_the_end(Kind::Unavailable),
             Html | Malformed => Some(Kind::Unavailable),
+        }
+    }
+
+    /// Whether no better answer is waited for, however much time there is.
+    fn is_given_up(self) -> bool {
+        use Row::*;
+        match self.row {
+            RetryPastLimit(_) | QuotaHeader | QuotaBody | Html | Malformed => true,
+            ShortLength => self.step == Step::GetBlob,
+            _ => false,
         }
     }
 
