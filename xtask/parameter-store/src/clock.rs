@@ -5,10 +5,13 @@ use std::time::Duration;
 use parameter_store_protocol::{Class, Failure};
 use tokio::time::{Instant, timeout_at};
 
-/// How long a request may take, and since when it does.
+use crate::attempts::Attempts;
+
+/// How long a request may take, since when it does, and what became of it so far.
 pub(crate) struct Clock {
     limit: Duration,
     end: Instant,
+    pub(crate) attempts: Attempts,
 }
 
 impl Clock {
@@ -17,6 +20,7 @@ impl Clock {
         Self {
             limit,
             end: Instant::now() + limit,
+            attempts: Attempts::default(),
         }
     }
 
@@ -24,11 +28,15 @@ impl Clock {
     pub(crate) async fn bound<T>(&self, work: impl Future<Output = T>) -> Result<T, Failure> {
         timeout_at(self.end, work).await.map_err(|_| Failure {
             class: Class::Unavailable,
-            message: format!(
-                "Parameter Store gave no usable answer within {} seconds",
-                self.limit.as_secs()
-            ),
-            hints: vec!["allow more time with `--timeout SECONDS`".into()],
+            message: self.out_of_time(),
+            hints: vec!["try again later, or allow more time with `--timeout SECONDS`".into()],
         })
+    }
+
+    fn out_of_time(&self) -> String {
+        let why = self.attempts.last_failure();
+        let why = why.map_or_else(String::new, |why| format!(": {why}"));
+        let limit = self.limit.as_secs();
+        format!("Parameter Store: no usable answer within the time limit of {limit} s{why}")
     }
 }

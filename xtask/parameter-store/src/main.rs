@@ -4,6 +4,7 @@
 //! Values come and go over these two pipes alone. Nothing else is printed, and
 //! what AWS says of a value is printed without it.
 
+mod attempts;
 mod clock;
 mod failure;
 mod session;
@@ -67,7 +68,7 @@ fn carry_out(request: &Request) -> Result<Outcome, Failure> {
 }
 
 async fn obey(order: &Order, clock: &Clock) -> Result<Outcome, Failure> {
-    let client = clock.bound(session::client()).await??;
+    let client = clock.bound(session::client(&clock.attempts)).await??;
     match order {
         Order::Read(names) => {
             let readings = clock.bound(store::read(&client, names)).await??;

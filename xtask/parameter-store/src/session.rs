@@ -12,6 +12,7 @@ use aws_sdk_ssm::Client;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use parameter_store_protocol::{Class, Failure};
 
+use crate::attempts::Attempts;
 use crate::failure::causes;
 
 /// Calls that are throttled or get no answer are tried this often, with pauses that
@@ -21,8 +22,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// A client with region and credentials. Both are looked for here, not at the first
-/// call, so that what is missing is named.
-pub(crate) async fn client() -> Result<Client, Failure> {
+/// call, so that what is missing is named. `attempts` learns what became of the calls.
+pub(crate) async fn client(attempts: &Attempts) -> Result<Client, Failure> {
     let https = aws_smithy_http_client::Builder::new()
         .tls_provider(Provider::Rustls(CryptoMode::Ring))
         .build_https();
@@ -41,6 +42,7 @@ pub(crate) async fn client() -> Result<Client, Failure> {
     let credentials = credentials(&configuration).await?;
     let configuration = aws_sdk_ssm::config::Builder::from(&configuration)
         .credentials_provider(credentials)
+        .interceptor(attempts.clone())
         .build();
     Ok(Client::from_conf(configuration))
 }

@@ -1,5 +1,6 @@
 //! What a command found or did: the one way to standard output.
 
+use std::collections::HashSet;
 use std::io::{ErrorKind, Write as _};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -164,12 +165,15 @@ impl Report {
         of_entries.chain(&self.verdict)
     }
 
-    /// Prints results to standard output and errors to standard error; gives the
-    /// exit code of the first error.
+    /// Prints results to standard output and errors to standard error, where one that
+    /// many results share is told once; gives the exit code of the first error.
     pub fn print(&self, format: Format) -> ExitCode {
         let printed = self.print_results(format);
         let errors = || self.errors().chain(printed.as_ref().err());
-        errors().for_each(console::error);
+        let mut told = HashSet::new();
+        errors()
+            .filter(|error| told.insert(format!("{error:#}")))
+            .for_each(console::error);
         let kind = errors().next().map(Fault::kind_of);
         kind.map_or(ExitCode::SUCCESS, |kind| ExitCode::from(kind.exit_code()))
     }

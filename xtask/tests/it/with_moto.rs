@@ -342,8 +342,16 @@ fn throttling_is_waited_for_within_the_time() {
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     assert_eq!(calls.len(), 4);
 
-    let (ran, calls) = list_within("1", move |_, _| throttled());
-    ran.fails(7, &["within 1 seconds", "--timeout"]);
+    let (ran, calls) = list_within("3", move |_, _| throttled());
+    ran.fails(
+        7,
+        &[
+            "within the time limit of 3 s: ThrottlingException",
+            "--timeout",
+        ],
+    );
+    // Of the names that are asked for together each has the same.
+    assert_eq!(ran.stderr.matches("error: ").count(), 1, "{}", ran.stderr);
     assert!(calls.len() > 1);
 }
 
@@ -391,8 +399,8 @@ fn answers_that_are_none_have_their_exit_codes() {
     ran.fails(6, &["status 403"]);
     let (ran, _) = list_at(|_, _| Reply::Text(200, "<html>Welcome</html>"));
     ran.fails(1, &["status 200 is not what AWS sends"]);
-    let (ran, _) = list_within("1", |_, _| Reply::Cut);
-    ran.fails(7, &["within 1 seconds"]);
+    let (ran, _) = list_within("3", |_, _| Reply::Cut);
+    ran.fails(7, &["within the time limit of 3 s: "]);
     let (ran, calls) = list_at(|before, call| match before {
         0 => Reply::Cut,
         _ => call.all_found("value"),
@@ -463,14 +471,17 @@ fn what_was_written_before_the_time_was_over_is_said_to_be() {
         _ => Reply::Cut,
     });
     let sandbox = tiny::workspace().with_parameter_store(endpoint.address());
-    let ran = sandbox.run(["params", "put", "--from-local", "--timeout", "5"]);
+    let ran = sandbox.run(["params", "put", "--from-local", "--timeout", "10"]);
     assert_eq!(
         ran.stdout,
         "TINY_IMAGE_REPO_NAME stored, version 1\n\
          TINY_IMAGE_TAG_STAGING failed\n\
          TINY_IMAGE_TAG_PRODUCTION failed\n"
     );
-    ran.fails(7, &["TINY_IMAGE_TAG_STAGING", "within 5 seconds"]);
+    ran.fails(
+        7,
+        &["TINY_IMAGE_TAG_STAGING", "within the time limit of 10 s: "],
+    );
 }
 
 #[test]
