@@ -158,10 +158,11 @@ impl From<sqlx::Error> for Error {
     }
 }
 
-/// Classes of SQLSTATE: connection lost, out of resources, stopped by an operator or a time-out; and two codes: a lock
-/// that somebody else keeps, and a server that only reads since another one took its place.
+/// Classes of SQLSTATE: connection lost, rolled back for the sake of others (deadlocks), out of resources, stopped by an
+/// operator or a time-out; and two codes: a lock that somebody else keeps, and a server that only reads since another
+/// one took its place (PostgreSQL, appendix A).
 fn is_outage(code: &str) -> bool {
-    ["08", "53", "57", "55P03", "25006"]
+    ["08", "40", "53", "57", "55P03", "25006"]
         .iter()
         .any(|class| code.starts_with(class))
 }

@@ -178,3 +178,22 @@ async fn a_server_that_only_reads_is_an_outage_for_those_who_write() {
     assert_eq!(deletion.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(service.get("/users/1").await.status, StatusCode::OK);
 }
+
+/// As PostgreSQL ends one of those who wait for each other, which depends on their timing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_rolled_back_for_the_sake_of_others_is_an_outage() {
+    let url = cluster::new_database().await;
+    let service = Service::with_sample(&url).await;
+    let mut admin = PgConnection::connect(&url).await.unwrap();
+    sqlx::raw_sql(
+        "CREATE FUNCTION deadlock() RETURNS trigger LANGUAGE plpgsql AS \
+         $$ BEGIN RAISE 'deadlock detected' USING ERRCODE = '40P01'; END $$; \
+         CREATE TRIGGER deadlock BEFORE DELETE ON usr FOR EACH ROW EXECUTE FUNCTION deadlock()",
+    )
+    .execute(&mut admin)
+    .await
+    .unwrap();
+    let deletion = service.send("DELETE /users/1", None).await;
+    assert_eq!(deletion.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(service.get("/users/1").await.status, StatusCode::OK);
+}

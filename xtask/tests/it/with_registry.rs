@@ -218,7 +218,7 @@ fn dockers_configuration_and_its_helpers_serve_as_well() {
     sandbox.write(
         "home/.docker/config.json",
         format!(
-            r#"{{"auths":{{"{host}":{{"auth":"{auth}"}}}},"credHelpers":null,"credsStore":""}}"#
+            r#"{{"auths":{{"{host}":{{"auth":"{auth}"}},"a.example":null}},"credHelpers":null,"credsStore":""}}"#
         ),
     );
     sandbox.ok(["staging-tag", "backend"]);

@@ -60,9 +60,19 @@ impl Login {
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct DockerConfiguration {
-    auths: Option<BTreeMap<String, Auth>>,
+    auths: Option<BTreeMap<String, Option<Auth>>>,
     cred_helpers: Option<BTreeMap<String, String>>,
     creds_store: Option<String>,
+}
+
+impl DockerConfiguration {
+    /// The accounts in the file. Docker takes `null` for one that says nothing.
+    fn into_auths(self) -> BTreeMap<String, Auth> {
+        let auths = self.auths.unwrap_or_default().into_iter();
+        auths
+            .map(|(host, auth)| (host, auth.unwrap_or_default()))
+            .collect()
+    }
 }
 
 /// What the file has of one account.
@@ -124,7 +134,7 @@ pub(super) fn find(host: &Host, parameters: &Parameters, limit: Duration) -> Res
         None => Accounts::InFile {
             host: host.clone(),
             path,
-            auths: configuration.auths.unwrap_or_default(),
+            auths: configuration.into_auths(),
         },
     })
 }
