@@ -275,6 +275,40 @@ fn a_new_service_needs_no_other_edit() {
 }
 
 #[test]
+fn a_new_service_passes_its_tests_and_becomes_an_image() {
+    let sandbox = Sandbox::of_this_workspace("onboarded")
+        // In the place of a commit.
+        .with("CODEBUILD_RESOLVED_SOURCE_VERSION", "0".repeat(40))
+        .with("SOURCE_DATE_EPOCH", "1000000000");
+    let ran = sandbox.run(["onboard", "orders", "--upstream", "backend"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let environment = sandbox.command([""; 0]);
+    let variables = environment.get_envs();
+    let mut clippy = Command::new("cargo");
+    clippy
+        .args([
+            "clippy",
+            "--package",
+            "orders",
+            "--all-targets",
+            "--",
+            "--deny",
+            "warnings",
+        ])
+        .envs(variables.filter_map(|(name, value)| Some((name, value?))));
+    output_of(clippy.current_dir(sandbox.root()));
+    for command in [
+        &["generate", "--check"][..],
+        &["lint"],
+        &["params", "check"],
+        &["staging-tag", "orders"],
+        &["promote", "orders"],
+    ] {
+        sandbox.ok(command);
+    }
+}
+
+#[test]
 fn a_service_may_be_called_as_its_modules_are() {
     let sandbox = onboarded(&["app"]);
     for file in ["src/main.rs", "tests/it.rs"] {

@@ -85,6 +85,38 @@ impl Sandbox {
         sandbox
     }
 
+    /// This workspace, with what is not committed yet, and with Cargo. Its place and its
+    /// target directory are always the same, so that what was compiled once is there.
+    pub(crate) fn of_this_workspace(name: &str) -> Self {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        let place = root.join("target/sandboxes");
+        // A test that was killed leaves it.
+        let _ = fs::remove_dir_all(place.join(name));
+        fs::create_dir_all(&place).unwrap();
+        let mut folder = tempfile::Builder::new();
+        let sandbox = Self {
+            folder: folder
+                .prefix(name)
+                .rand_bytes(0)
+                .tempdir_in(&place)
+                .unwrap(),
+            variables: Vec::new(),
+        };
+        let mut list = Command::new("git");
+        list.args(["ls-files", "--cached", "--others", "--exclude-standard"]);
+        for file in output_of(list.current_dir(root)).lines() {
+            // Who removed a file may not have committed that.
+            if let Ok(content) = fs::read(root.join(file)) {
+                sandbox.write(file, content);
+            }
+        }
+        let target = place.join("target").display().to_string();
+        sandbox
+            .with_toolchain()
+            .with("CARGO_TARGET_DIR", target)
+            .with("CARGO_NET_OFFLINE", "true")
+    }
+
     /// An empty folder.
     pub(crate) fn empty() -> Self {
         Self {
