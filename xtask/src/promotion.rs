@@ -14,7 +14,9 @@ mod rollback;
 pub use apply::{Place, commit_tag};
 pub use look::{look, look_back};
 pub use plan::{Change, Expectation, Names, Observation, Plan, Wish, plan};
-pub use rollback::{Begun, RollbackObservation, RollbackPlan, RollbackWish, Tags, plan_rollback};
+pub use rollback::{
+    Begun, RollbackObservation, RollbackPlan, RollbackWish, Step, Tags, plan_rollback,
+};
 
 /// What the tag of the displaced image ends with.
 pub const PREVIOUS: &str = "previous";

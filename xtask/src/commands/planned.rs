@@ -4,19 +4,22 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use super::service_locks::ServiceLocks;
 use super::{Context, Entry, Report, SERVICES_AT_ONCE};
 use crate::delivery::{Intention, Records};
 use crate::error::Fault;
-use crate::promotion::Place;
+use crate::promotion::{Begun, Place};
 use crate::registry::Access;
 use crate::workspace::Service;
 use crate::{console, parallel, process};
 
 /// A change to one service's production for which all checks hold.
 pub(super) trait Planned: Send + Sync {
+    /// What is done to a service, as errors say it.
+    const DOING: &'static str;
+
     /// The service whose production changes.
     fn service(&self) -> &Service;
 
@@ -26,8 +29,20 @@ pub(super) trait Planned: Send + Sync {
     /// Whether there is nothing to change.
     fn is_unchanged(&self) -> bool;
 
-    /// Makes the change and records it; one that is not needed may still have to be recorded.
-    fn apply(&self) -> Result<Applied>;
+    /// Where it is recorded.
+    fn records(&self) -> &Records;
+
+    /// The repositories and tags that are changed.
+    fn place(&self) -> Place<'_>;
+
+    /// What is to be recorded of it.
+    fn intention(&self) -> Intention;
+
+    /// What to type where it was made and not recorded, as a part of a sentence.
+    fn again(&self) -> String;
+
+    /// Moves the tags.
+    fn apply(&self, place: &Place<'_>) -> Result<()>;
 
     /// Says that some services came through and others did not.
     fn fault_of_some(done: &[&str], missing: &[&str]) -> Fault;
@@ -45,8 +60,8 @@ pub(super) trait Planned: Send + Sync {
 }
 
 /// A change that was made, and whether it could be recorded: it was made all the same.
-pub(super) struct Applied {
-    pub(super) recorded: Result<()>,
+struct Made {
+    recorded: Result<()>,
 }
 
 /// How a change that did not fail ended.
@@ -133,10 +148,10 @@ fn make<P: Planned>(context: &Context, plan: &P, progress: &Progress) -> Entry {
     if let Some(begun) = plan.begun() {
         console::note(format_args!("{package}: finishing {begun}"));
     }
-    let applied = plan.apply();
-    let is_made = applied.is_ok();
+    let made = change_and_record(plan).with_context(|| format!("{} {package}", P::DOING));
+    let is_made = made.is_ok();
     // What was done and not recorded is a failure all the same.
-    let recorded = applied.and_then(|applied| applied.recorded);
+    let recorded = made.and_then(|made| made.recorded);
     let outcome = recorded.map(|()| ended(plan, Outcome::Changed));
     // Held while it is told: the lines about a service stay together.
     let mut services = progress.services();
@@ -146,6 +161,31 @@ fn make<P: Planned>(context: &Context, plan: &P, progress: &Progress) -> Entry {
         services.insert(package.clone(), true);
     }
     entry
+}
+
+/// Makes a change and records it; one that is not needed may still have to be recorded.
+fn change_and_record(plan: &impl Planned) -> Result<Made> {
+    let (records, intention) = (plan.records(), plan.intention());
+    let recorded = if plan.is_unchanged() {
+        match plan.begun() {
+            Some(begun) => records.write_promotion(begun.record()),
+            None => records.confirm_promotion(intention.record().clone()),
+        }
+    } else {
+        let place = plan.place();
+        intending(records, &intention, &place, || plan.apply(&place))?;
+        records.write_promotion(intention.record())
+    };
+    let recorded = recorded.with_context(|| {
+        let record = intention.record();
+        let reference = record.repository.tagged(&record.tag);
+        format!(
+            "{reference} points at {} now, but that is not recorded; {} records it",
+            record.digest,
+            plan.again()
+        )
+    });
+    Ok(Made { recorded })
 }
 
 /// Which services have come through, by package.
@@ -213,12 +253,12 @@ fn tell(context: &Context, plan: &impl Planned, outcome: Result<Outcome>) -> Ent
 /// finish. The intention is withdrawn: kept, it would take what others do later for its
 /// own. Where the tag cannot be looked at, or points anywhere else, it stays: a registry
 /// may show late what it has taken.
-pub(super) fn intending<T>(
+fn intending(
     records: &Records,
     intention: &Intention,
     place: &Place<'_>,
-    change: impl FnOnce() -> Result<T>,
-) -> Result<T> {
+    change: impl FnOnce() -> Result<()>,
+) -> Result<()> {
     records.intend(intention)?;
     change().inspect_err(|_| {
         let found = place.production.resolve(place.tag);
@@ -227,4 +267,15 @@ pub(super) fn intending<T>(
             let _ = records.withdraw();
         }
     })
+}
+
+/// The rollback that was begun, where it was one.
+pub(super) fn rollback_of(begun: &Intention) -> Option<Begun> {
+    match begun {
+        Intention::Rollback(record) => Some(Begun {
+            digest: record.digest,
+            previous: record.previous?,
+        }),
+        Intention::Promotion(_) => None,
+    }
 }

@@ -1,14 +1,14 @@
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
-use super::planned::{self, Applied, Outcome, Planned, Turn};
+use super::planned::{self, Outcome, Planned, Turn};
 use super::{Context, Entry, Report, Services, claims};
 use crate::console;
 use crate::delivery::{Intention, PromotionRecord, Records};
 use crate::error::{Fault, Kind};
 use crate::oci::{Digest, RepositoryName, Tag};
 use crate::parameters::in_codebuild;
-use crate::promotion::{Change, Expectation, Place, Plan, Wish, look, plan};
+use crate::promotion::{Change, Expectation, PREVIOUS, Place, Plan, Step, Wish, look, plan};
 use crate::registry::{Access, Repository, Traffic};
 use crate::workspace::{Environment, Service};
 
@@ -179,13 +179,14 @@ impl<'a> Promotion<'a> {
         };
         let candidate =
             Candidate::open(context, service, turn.access).map_err(|error| failed(None, error))?;
-        let plan = make_plan(context, turn, order, &candidate)
-            .map_err(|error| failed(Some(&candidate), error))?;
         let records = Records::new(context.workspace.records(service, Environment::Production));
-        let begun = records.unfinished(candidate.production.name(), &candidate.tag);
-        let is_there = plan.change == Change::Nothing;
+        let made = make_plan(context, turn, order, &candidate).and_then(|plan| {
+            let begun = find_begun(service, &candidate, &records, &plan)?;
+            Ok((plan, begun))
+        });
+        let (plan, begun) = made.map_err(|error| failed(Some(&candidate), error))?;
         Ok(Self {
-            begun: begun.filter(|begun| is_there && begun.record().digest == plan.digest),
+            begun,
             service,
             candidate,
             records,
@@ -206,6 +207,8 @@ impl<'a> Promotion<'a> {
 }
 
 impl Planned for Promotion<'_> {
+    const DOING: &'static str = "promoting";
+
     fn service(&self) -> &Service {
         self.service
     }
@@ -218,31 +221,24 @@ impl Planned for Promotion<'_> {
         self.plan.change == Change::Nothing
     }
 
-    fn apply(&self) -> Result<Applied> {
-        let Self {
-            service,
-            candidate,
-            records,
-            plan,
-            begun,
-        } = self;
-        let record = self.record();
-        let recorded = match begun {
-            Some(begun) => records.write_promotion(begun.record()),
-            None if self.is_unchanged() => records.confirm_promotion(record),
-            None => {
-                let place = candidate.place();
-                let intention = Intention::Promotion(record.clone());
-                planned::intending(records, &intention, &place, || plan.apply(&place))
-                    .with_context(|| format!("promoting {}", service.package))?;
-                records.write_promotion(&record)
-            }
-        };
-        let recorded = recorded.with_context(|| {
-            let reference = candidate.reference();
-            format!("{reference} points at {} now, but that is not recorded; the same command records it", plan.digest)
-        });
-        Ok(Applied { recorded })
+    fn records(&self) -> &Records {
+        &self.records
+    }
+
+    fn place(&self) -> Place<'_> {
+        self.candidate.place()
+    }
+
+    fn intention(&self) -> Intention {
+        Intention::Promotion(self.record())
+    }
+
+    fn again(&self) -> String {
+        "the same command".into()
+    }
+
+    fn apply(&self, place: &Place<'_>) -> Result<()> {
+        self.plan.apply(place)
     }
 
     fn fault_of_some(done: &[&str], missing: &[&str]) -> Fault {
@@ -305,6 +301,46 @@ fn make_plan(
     };
     let seen = look(&place, &wish)?;
     Ok(plan(place.names(), &wish, seen)?)
+}
+
+/// What was begun and is finished by recording that the tag points at the image.
+///
+/// A rollback to it that has yet to keep what it took away is no promotion's to finish:
+/// recorded as done, that would have no tag any more.
+fn find_begun(
+    service: &Service,
+    candidate: &Candidate,
+    records: &Records,
+    plan: &Plan,
+) -> Result<Option<Intention>> {
+    let Candidate {
+        production, tag, ..
+    } = candidate;
+    let unfinished = records.unfinished(production.name(), tag);
+    let is_there = plan.change == Change::Nothing;
+    let Some(begun) = unfinished.filter(|begun| is_there && begun.record().digest == plan.digest)
+    else {
+        return Ok(None);
+    };
+    let Some(rollback) = planned::rollback_of(&begun) else {
+        return Ok(Some(begun));
+    };
+    let kept = production.resolve(&tag.with_suffix(PREVIOUS)?)?;
+    match rollback.rest(plan.digest, kept) {
+        Some(Step::Keep) => Err(Kind::Refused
+            .because(format!(
+                "{begun} is not finished: {}-{PREVIOUS} does not keep {} yet",
+                candidate.reference(),
+                rollback.previous
+            ))
+            .hint(format!(
+                "`{}` finishes it",
+                Context::command("rollback", service)
+            ))
+            .into()),
+        Some(_) => Ok(Some(begun)),
+        None => Ok(None),
+    }
 }
 
 /// The digest that was tested; a note says how it is known.

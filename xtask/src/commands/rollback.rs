@@ -1,14 +1,12 @@
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
-use super::planned::{self, Applied, Outcome, Planned, Turn};
+use super::planned::{self, Outcome, Planned, Turn};
 use super::{Context, Entry, Report, Services, Tagged, claims};
 use crate::delivery::{Intention, PromotionRecord, Records};
 use crate::error::{Fault, Kind};
 use crate::oci::{Digest, Tag, Target};
-use crate::promotion::{
-    Begun, PREVIOUS, Place, RollbackPlan, RollbackWish, look_back, plan_rollback,
-};
+use crate::promotion::{PREVIOUS, Place, RollbackPlan, RollbackWish, look_back, plan_rollback};
 use crate::registry::Repository;
 use crate::workspace::{Environment, Service};
 
@@ -87,13 +85,9 @@ impl Rollback {
         let wish = RollbackWish {
             policy: service.production_tag,
             to: self.to.clone(),
-            begun: begun.as_ref().and_then(rollback_of),
+            begun: begun.as_ref().and_then(planned::rollback_of),
         };
-        let place = Place {
-            production: &*repository,
-            tag: &tag,
-            staging: None,
-        };
+        let place = place(&*repository, &tag);
         let seen = look_back(&place, &wish)?;
         let plan = plan_rollback(place.names(), &wish, seen)?;
         Ok(Prepared {
@@ -110,17 +104,18 @@ impl Rollback {
     }
 }
 
-fn rollback_of(begun: &Intention) -> Option<Begun> {
-    match begun {
-        Intention::Rollback(record) => Some(Begun {
-            digest: record.digest,
-            previous: record.previous?,
-        }),
-        Intention::Promotion(_) => None,
+/// A rollback leaves staging alone.
+fn place<'a>(production: &'a dyn Repository, tag: &'a Tag) -> Place<'a> {
+    Place {
+        production,
+        tag,
+        staging: None,
     }
 }
 
 impl Planned for Prepared<'_> {
+    const DOING: &'static str = "rolling back";
+
     fn service(&self) -> &Service {
         self.service
     }
@@ -134,10 +129,25 @@ impl Planned for Prepared<'_> {
         self.plan.is_done() && !self.plan.finishes
     }
 
-    fn apply(&self) -> Result<Applied> {
-        self.go_back()
-            .with_context(|| format!("rolling back {}", self.service.package))?;
-        Ok(Applied { recorded: Ok(()) })
+    fn records(&self) -> &Records {
+        &self.records
+    }
+
+    fn place(&self) -> Place<'_> {
+        place(&*self.repository, &self.tag)
+    }
+
+    fn intention(&self) -> Intention {
+        Intention::Rollback(self.record())
+    }
+
+    /// Of several services the others would move again.
+    fn again(&self) -> String {
+        format!("`{}`", Context::command("rollback", self.service))
+    }
+
+    fn apply(&self, place: &Place<'_>) -> Result<()> {
+        self.plan.apply(place)
     }
 
     /// The same command again would bring those that went back to where they were.
@@ -213,33 +223,6 @@ impl Planned for Prepared<'_> {
 }
 
 impl Prepared<'_> {
-    fn go_back(&self) -> Result<()> {
-        let record = self.record();
-        if self.is_unchanged() {
-            return match &self.begun {
-                Some(begun) => self.records.write_promotion(begun.record()),
-                None => self.records.confirm_promotion(record),
-            };
-        }
-        let place = Place {
-            production: &*self.repository,
-            tag: &self.tag,
-            staging: None,
-        };
-        let intention = Intention::Rollback(record.clone());
-        planned::intending(&self.records, &intention, &place, || {
-            self.plan.apply(&place)
-        })?;
-        self.records.write_promotion(&record).with_context(|| {
-            format!(
-                "{} points at {} now, but that is not recorded; `{}` records it",
-                self.reference(),
-                self.plan.digest,
-                Context::command("rollback", self.service)
-            )
-        })
-    }
-
     fn record(&self) -> PromotionRecord {
         if let Some(begun) = &self.begun {
             return begun.record().clone();

@@ -67,7 +67,7 @@ pub(super) struct Way {
 
 /// What is to be done to the two tags.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Step {
+pub enum Step {
     /// They change places.
     Swap,
     /// The production tag is there already; the other one has yet to keep the displaced image.
@@ -96,29 +96,37 @@ impl RollbackWish {
         })
     }
 
-    /// What is left of what was begun, unless it had moved nothing yet, the tags have moved
-    /// on since, or something else is wanted now. Going back once more would bring the image
-    /// again that it was to take away.
+    /// What is left of what was begun, unless something else is wanted now.
     fn rest(&self, tags: &Tags) -> Option<Way> {
-        let Begun { digest, previous } = self.begun?;
+        let begun = self.begun?;
+        let Begun { digest, previous } = begun;
         let is_wanted = match &self.to {
             Some(to) => *to == Target::Digest(digest),
             None => true,
         };
-        if !is_wanted || tags.current != Some(digest) {
-            return None;
-        }
-        let step = match tags.kept {
-            Some(kept) if kept == previous => Step::Nothing,
-            Some(kept) if kept != digest => return None,
-            _ => Step::Keep,
-        };
-        Some(Way {
+        let step = begun.rest(tags.current?, tags.kept)?;
+        is_wanted.then_some(Way {
             digest,
             previous,
             step,
             finishes: true,
         })
+    }
+}
+
+impl Begun {
+    /// What is left of it where the tags point at these; `None` where it had moved nothing
+    /// yet, or the tags have moved on since. Going back once more would bring the image
+    /// again that it was to take away.
+    pub fn rest(&self, current: Digest, kept: Option<Digest>) -> Option<Step> {
+        if current != self.digest {
+            return None;
+        }
+        match kept {
+            Some(kept) if kept == self.previous => Some(Step::Nothing),
+            Some(kept) if kept != self.digest => None,
+            _ => Some(Step::Keep),
+        }
     }
 }
 

@@ -385,7 +385,7 @@ fn where_some_services_go_back_and_others_do_not_each_is_told() {
     sandbox.ok(["promote"]);
     sandbox.has_staged("second");
     sandbox.ok(["promote"]);
-    obstruct(&sandbox);
+    obstruct(&sandbox, "intention.json");
     sandbox.run(["rollback"]).fails(
         1,
         &[
@@ -463,9 +463,11 @@ fn indexes_lie_in_each_other_only_so_deep() {
         .fails(1, &["lies in more than 8 indexes"]);
 }
 
-/// A folder where a record should be written: what was intended can be, what was done cannot.
-fn obstruct(sandbox: &Sandbox) -> PathBuf {
-    let path = sandbox.path("target/delivery/production/backend/imageDetail.json");
+/// A folder where a record of backend should be written.
+fn obstruct(sandbox: &Sandbox, record: &str) -> PathBuf {
+    let path = sandbox
+        .path("target/delivery/production/backend")
+        .join(record);
     let _ = fs::remove_file(&path);
     fs::create_dir_all(path.join("in the way")).unwrap();
     path
@@ -477,7 +479,7 @@ fn a_promotion_that_was_not_recorded_is_recorded_by_the_next_run() {
     let first = sandbox.has_staged("first").to_string();
     sandbox.ok(["promote", "backend", "--digest", &first]);
     let second = sandbox.has_staged("second").to_string();
-    let obstacle = obstruct(&sandbox);
+    let obstacle = obstruct(&sandbox, "imageDetail.json");
     sandbox
         .run(["promote", "backend", "--digest", &second])
         .fails(1, &["1.0.RELEASE points at", "not recorded"]);
@@ -494,7 +496,7 @@ fn a_promotion_that_was_not_recorded_is_recorded_by_the_next_run() {
 fn a_promotion_that_was_not_recorded_is_not_told_as_one_that_is_missing() {
     let sandbox = Sandbox::new();
     let digest = sandbox.has_staged("one").to_string();
-    obstruct(&sandbox);
+    obstruct(&sandbox, "imageDetail.json");
     let ran = sandbox.run(["promote"]);
     ran.fails(1, &["1.0.RELEASE points at", "not recorded"]);
     assert!(!ran.stderr.contains("not promoted"), "{}", ran.stderr);
@@ -510,7 +512,7 @@ fn a_rollback_that_was_not_recorded_does_not_go_back_once_more() {
     sandbox.ok(["promote", "backend", "--digest", &good]);
     let bad = sandbox.has_staged("bad").to_string();
     sandbox.ok(["promote", "backend", "--digest", &bad]);
-    let obstacle = obstruct(&sandbox);
+    let obstacle = obstruct(&sandbox, "imageDetail.json");
     sandbox
         .run(["rollback", "backend"])
         .fails(1, &["1.0.RELEASE points at", "not recorded"]);
@@ -530,6 +532,22 @@ fn a_rollback_that_was_not_recorded_does_not_go_back_once_more() {
         sandbox.one(0, &["rollback", "backend"])["digest"],
         json!(bad)
     );
+}
+
+#[test]
+fn a_rollback_that_was_not_recorded_is_not_told_as_one_that_is_missing() {
+    let sandbox = Sandbox::new();
+    for content in ["good", "bad"] {
+        sandbox.has_staged(content);
+        sandbox.ok(["promote"]);
+    }
+    obstruct(&sandbox, "imageDetail.json");
+    let ran = sandbox.run(["rollback"]);
+    ran.fails(
+        1,
+        &["not recorded; `cargo xtask rollback backend` records it"],
+    );
+    assert!(!ran.stderr.contains("not rolled back"), "{}", ran.stderr);
 }
 
 #[test]

@@ -255,3 +255,26 @@ fn a_rollback_that_ended_between_its_two_tags_is_finished_by_the_next() {
             .contains(&STOCK.old.to_string())
     );
 }
+
+#[test]
+fn a_promotion_does_not_take_a_half_done_rollback_for_done() {
+    let registry = released();
+    let refusal = Fault::Answer(Answer::status(403));
+    registry.script(request("PUT", KEPT), When::Only(1), refusal);
+    let sandbox = sandbox(&registry);
+    roll_back(&sandbox).fails(6, &[KEPT]);
+    let new = STOCK.new.to_string();
+    promote(&sandbox, STOCK.old, &[]).fails(
+        3,
+        &[
+            "the rollback that",
+            "is not finished",
+            &new,
+            "hint: `cargo xtask rollback backend`",
+        ],
+    );
+    roll_back(&sandbox);
+    assert_eq!(tags(&registry), [Some(STOCK.old), Some(STOCK.new)]);
+    let ran = promote(&sandbox, STOCK.old, &[]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+}
