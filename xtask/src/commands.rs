@@ -24,16 +24,18 @@ mod test;
 mod up;
 
 use std::env;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
+use crate::delivery::Records;
 use crate::error::{Fault, Kind};
-use crate::oci::{Digest, RepositoryName, Tag};
+use crate::oci::{Digest, Location, RepositoryName, Tag};
 use crate::parameters::Parameters;
 use crate::registry::Registries;
-use crate::workspace::{Service, Workspace};
+use crate::workspace::{Environment, Service, Workspace};
 
 pub use bench::Bench;
 pub use build::Build;
@@ -90,6 +92,35 @@ impl Context {
             [_] if !names.is_empty() => Ok(()),
             _ => Err(usage(format!("{flag} takes exactly one SERVICE")).into()),
         }
+    }
+
+    /// Where the images of `service` for `environment` live, and the tag there.
+    fn image(&self, service: &Service, environment: Environment) -> Result<(RepositoryName, Tag)> {
+        let workspace = &self.workspace;
+        let (name, tag) = self.parameters.image(workspace, service, environment)?;
+        let real = |folder: &Path| folder.canonicalize().unwrap_or_else(|_| folder.into());
+        let services = workspace.services.iter();
+        let mut built = services.map(|service| real(&workspace.image(service)));
+        if let Location::Layout(folder) = name.location()
+            && built.any(|image| image == real(folder))
+        {
+            let parameter = service.repository_parameter(environment);
+            return Err(Kind::Configuration
+                .because(format!(
+                    "{parameter} = {name} is where `build` writes an image, and clears away others"
+                ))
+                .hint(format!(
+                    "give the repository a folder of its own: {parameter}=oci:registry/{}",
+                    service.package
+                ))
+                .into());
+        }
+        Ok((name, tag))
+    }
+
+    /// The records of what `environment` was given of `service`.
+    fn records(&self, service: &Service, environment: Environment) -> Records {
+        Records::new(self.workspace.records(service, environment))
     }
 
     /// A command line for the user to type, about `service`.

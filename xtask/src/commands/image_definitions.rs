@@ -70,11 +70,8 @@ pub(super) fn write(
     output: Option<PathBuf>,
 ) -> Result<Written> {
     let writing = || format!("writing the image definitions of {}", service.package);
-    let (name, tag) = context
-        .parameters
-        .image(&context.workspace, service, environment)
-        .with_context(writing)?;
-    let records = Records::new(context.workspace.records(service, environment));
+    let (name, tag) = context.image(service, environment).with_context(writing)?;
+    let records = context.records(service, environment);
     let image = if by_digest {
         name.at(&recorded_digest(&records, &name, service, environment).with_context(writing)?)
     } else {

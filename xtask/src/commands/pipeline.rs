@@ -9,7 +9,6 @@ use serde::Serialize;
 use super::promote_to_production::{Order, promote};
 use super::report::all;
 use super::{Context, Entry, Report, SERVICES_AT_ONCE, build, image_definitions, staging_tag};
-use crate::delivery::Records;
 use crate::image::Engine;
 use crate::oci::Digest;
 use crate::parameters::in_codebuild;
@@ -163,7 +162,7 @@ fn stage(context: &Context, service: &Service) -> Result<Delivered> {
     build::build(context, service, Engine::Oci)?;
     let pushed = staging_tag::staging_tag(context, service)?;
     let definitions = image_definitions::write(context, service, Environment::Staging, true, None)?;
-    let records = Records::new(context.workspace.records(service, Environment::Staging));
+    let records = context.records(service, Environment::Staging);
     let detail = records.image_detail().display().to_string();
     Ok(Delivered {
         service: service.package.clone(),
@@ -204,20 +203,16 @@ fn recorded_digest(
     service: &Service,
     environment: Environment,
 ) -> Result<Digest> {
-    let (name, _) = context
-        .parameters
-        .image(&context.workspace, service, environment)?;
-    let records = Records::new(context.workspace.records(service, environment));
+    let (name, _) = context.image(service, environment)?;
+    let records = context.records(service, environment);
     image_definitions::recorded_digest(&records, &name, service, environment)
 }
 
 fn released(context: &Context, order: &Order<'_>) -> Result<Delivered> {
     let (service, environment) = (order.service, Environment::Production);
     let definitions = image_definitions::write(context, service, environment, true, None)?;
-    let (_, tag) = context
-        .parameters
-        .image(&context.workspace, service, environment)?;
-    let records = Records::new(context.workspace.records(service, environment));
+    let (_, tag) = context.image(service, environment)?;
+    let records = context.records(service, environment);
     let others = [records.image_detail(), records.promotion()];
     let others = others.map(|file| file.display().to_string());
     Ok(Delivered {

@@ -111,13 +111,9 @@ struct Object<'a> {
 
 impl Candidate {
     fn open(context: &Context, service: &Service, access: Access) -> Result<Self> {
-        let image = |environment| {
-            let parameters = &context.parameters;
-            parameters.image(&context.workspace, service, environment)
-        };
-        let (name, tag) = image(Environment::Production)?;
+        let (name, tag) = context.image(service, Environment::Production)?;
         let staging = if service.production_repository {
-            let (name, tag) = image(Environment::Staging)?;
+            let (name, tag) = context.image(service, Environment::Staging)?;
             Some((context.registries.open(&name, Access::Pull), tag))
         } else {
             None
@@ -179,7 +175,7 @@ impl<'a> Promotion<'a> {
         };
         let candidate =
             Candidate::open(context, service, turn.access).map_err(|error| failed(None, error))?;
-        let records = Records::new(context.workspace.records(service, Environment::Production));
+        let records = context.records(service, Environment::Production);
         let made = make_plan(context, turn, order, &candidate).and_then(|plan| {
             let begun = find_begun(service, &candidate, &records, &plan)?;
             Ok((plan, begun))

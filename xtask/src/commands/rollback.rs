@@ -74,13 +74,10 @@ impl Rollback {
         if self.to.is_none() {
             turn.locks.check_unchanged(service)?;
         }
-        let (name, tag) =
-            context
-                .parameters
-                .image(&context.workspace, service, Environment::Production)?;
+        let (name, tag) = context.image(service, Environment::Production)?;
         claims::check(context, service)?;
         let repository = context.registries.open(&name, turn.access);
-        let records = Records::new(context.workspace.records(service, Environment::Production));
+        let records = context.records(service, Environment::Production);
         let begun = records.unfinished(&name, &tag);
         let wish = RollbackWish {
             policy: service.production_tag,

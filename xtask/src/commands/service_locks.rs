@@ -6,7 +6,6 @@ use std::time::Instant;
 use anyhow::Result;
 
 use super::Context;
-use crate::delivery::Records;
 use crate::error::{Fault, Kind};
 use crate::files::FolderLock;
 use crate::workspace::{Environment, Service};
@@ -30,8 +29,7 @@ impl<'a> ServiceLocks<'a> {
     /// whatever that of the arguments: no two commands wait for each other.
     pub(super) fn with(context: &Context, services: impl IntoIterator<Item = &'a Service>) -> Self {
         let seen = services.into_iter().map(|service| {
-            let records = context.workspace.records(service, Environment::Production);
-            let records = Records::new(records);
+            let records = context.records(service, Environment::Production);
             let before = records.read_promotion().ok();
             (&*service.package, (service, records, before))
         });

@@ -2,7 +2,6 @@ use anyhow::{Context as _, Result};
 use serde::Serialize;
 
 use super::{Context, Entry, Report, SERVICES_AT_ONCE, Services, Tagged, claims};
-use crate::delivery::Records;
 use crate::image;
 use crate::oci::Target;
 use crate::promotion::commit_tag;
@@ -62,9 +61,7 @@ pub(super) fn staging_tag(context: &Context, service: &Service) -> Result<Pushed
 
 fn push(context: &Context, service: &Service) -> Result<Pushed> {
     let workspace = &context.workspace;
-    let (name, tag) = context
-        .parameters
-        .image(workspace, service, Environment::Staging)?;
+    let (name, tag) = context.image(service, Environment::Staging)?;
     claims::check(context, service)?;
     let built = image::open_built(workspace, service)?;
     let manifest = &built.manifest;
@@ -83,7 +80,7 @@ fn push(context: &Context, service: &Service) -> Result<Pushed> {
         repository.put_manifest(&Target::Tag(tag.clone()), manifest)?;
         Outcome::Pushed
     };
-    let records = Records::new(workspace.records(service, Environment::Staging));
+    let records = context.records(service, Environment::Staging);
     records.write_image_detail(&name, &digest)?;
     Ok(Pushed {
         service: service.package.clone(),

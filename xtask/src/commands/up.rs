@@ -89,9 +89,7 @@ impl Up {
             let built = image::open_built(&context.workspace, service)?;
             return image::unpack(&built.layout, &built.manifest, &folder);
         };
-        let (name, tag) = context
-            .parameters
-            .image(&context.workspace, service, environment)?;
+        let (name, tag) = context.image(service, environment)?;
         let repository = context.registries.open(&name, Access::Pull);
         let missing = || Kind::NotFound.because(format!("there is no image {}", name.tagged(&tag)));
         let manifest = repository.tagged(&tag)?.with_context(missing)?;

@@ -551,6 +551,25 @@ fn a_rollback_that_was_not_recorded_is_not_told_as_one_that_is_missing() {
 }
 
 #[test]
+fn a_repository_where_images_are_built_is_refused() {
+    let mut sandbox = Sandbox::new();
+    sandbox.has_built("backend", Image::new("one"));
+    sandbox.has_built("backend-for-frontend", Image::new("one"));
+    for folder in ["images/backend", "registry/../images/backend-for-frontend"] {
+        fs::create_dir_all(sandbox.path("target/registry")).unwrap();
+        sandbox.set("BACKEND_IMAGE_REPO_NAME", format!("oci:{folder}"));
+        sandbox.run(["staging-tag", "backend"]).fails(
+            4,
+            &[
+                folder,
+                "hint: ",
+                "BACKEND_IMAGE_REPO_NAME=oci:registry/backend",
+            ],
+        );
+    }
+}
+
+#[test]
 fn results_keep_the_order_of_the_arguments() {
     let sandbox = Sandbox::new();
     sandbox.has_staged("one");
