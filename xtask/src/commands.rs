@@ -25,11 +25,12 @@ mod up;
 
 use std::env;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
+use self::claims::Claim;
 use crate::delivery::Records;
 use crate::error::{Fault, Kind};
 use crate::oci::{Digest, Location, RepositoryName, Tag};
@@ -65,6 +66,8 @@ pub struct Context {
     workspace: Workspace,
     parameters: Arc<Parameters>,
     registries: Registries,
+    /// Which tags the services claim, once it is known.
+    claims: OnceLock<Vec<Claim>>,
     /// How long the command may wait for others.
     limit: Duration,
     format: Format,
@@ -79,6 +82,7 @@ impl Context {
         let parameters = Arc::new(Parameters::open(global.parameters, &workspace, limit)?);
         Ok(Self {
             registries: Registries::new(Arc::clone(&parameters), limit),
+            claims: OnceLock::new(),
             limit,
             format: global.format,
             parameters,

@@ -10,7 +10,7 @@ use crate::workspace::{Environment, Service};
 const ENVIRONMENTS: [Environment; 2] = [Environment::Staging, Environment::Production];
 
 /// A tag that a service writes, and the parameter that says so.
-struct Claim {
+pub(super) struct Claim {
     repository: RepositoryName,
     tag: Tag,
     parameter: String,
@@ -38,12 +38,17 @@ pub(super) fn check(context: &Context, service: &Service) -> Result<(), Fault> {
 /// # Errors
 /// Where another parameter leads to the same tag.
 pub(super) fn check_tag(context: &Context, parameter: &str) -> Result<(), Fault> {
-    let services = context.workspace.services.iter();
-    let all = services.flat_map(|service| claims(context, service));
-    let (own, others): (Vec<_>, Vec<_>) = all.partition(|claim| claim.parameter == parameter);
-    for claim in &own {
-        if let Some(other) = others.iter().find(|other| other.place() == claim.place()) {
-            return Err(fault(claim, other));
+    let claims = context.claims.get_or_init(|| {
+        let services = context.workspace.services.iter();
+        services
+            .flat_map(|service| claims_of(context, service))
+            .collect()
+    });
+    let is_own = |claim: &&Claim| claim.parameter == parameter;
+    for own in claims.iter().filter(is_own) {
+        let mut others = claims.iter().filter(|claim| !is_own(claim));
+        if let Some(other) = others.find(|other| other.place() == own.place()) {
+            return Err(fault(own, other));
         }
     }
     Ok(())
@@ -51,7 +56,7 @@ pub(super) fn check_tag(context: &Context, parameter: &str) -> Result<(), Fault>
 
 /// The claims of one service. A parameter that is missing or malformed claims
 /// nothing: whoever needs it says so.
-fn claims(context: &Context, service: &Service) -> Vec<Claim> {
+fn claims_of(context: &Context, service: &Service) -> Vec<Claim> {
     let mut claims = Vec::new();
     for environment in ENVIRONMENTS {
         let parameters = &context.parameters;

@@ -63,6 +63,16 @@ impl CodeBuild {
         refuse_exported_secrets(context, &specification)?;
         let fetched = fetched(context, &specification, &env)?;
         let exposed = |(name, value): &(String, Value)| (name.clone(), value.expose().to_owned());
+        let given_secrets = env
+            .iter()
+            .filter(|(name, _)| is_secret(context, &specification, name))
+            .cloned();
+        let secrets: Vec<_> = fetched
+            .iter()
+            .filter(|(_, value)| value.is_secret())
+            .map(exposed)
+            .chain(given_secrets)
+            .collect();
         // Of a reserved name the buildspec gives no value.
         let mut variables = env;
         variables.extend(literal(&specification));
@@ -77,7 +87,7 @@ impl CodeBuild {
             quiet: context.format == Format::Json,
         };
         let mut outcome = codebuild::run(&specification, &build)?;
-        let withheld = withhold_secrets(&mut outcome, &fetched);
+        let withheld = withhold_secrets(&mut outcome, &secrets);
         show(&outcome);
         Ok(report(outcome, withheld, &buildspec))
     }
@@ -127,18 +137,8 @@ const WITHOUT_SECRETS: &str =
 
 /// What is exported is shown here, in the console, and to every later action.
 fn refuse_exported_secrets(context: &Context, buildspec: &Buildspec) -> Result<(), Fault> {
-    let is_secret = |name: &str| context.parameters.catalogue().is_secret(name);
-    let holds_secret = |variable: &Variable| match &variable.source {
-        Source::Value(_) => false,
-        Source::Parameter(parameter) => is_secret(parameter),
-        Source::SecretsManager => true,
-    };
-    let exported = buildspec.exported.iter().find(|exported| {
-        let mut variables = buildspec.variables.iter();
-        let variable = variables.find(|variable| variable.name == **exported);
-        is_secret(exported) || variable.is_some_and(holds_secret)
-    });
-    match exported {
+    let mut exported = buildspec.exported.iter();
+    match exported.find(|name| is_secret(context, buildspec, name)) {
         Some(name) => Err(Kind::Refused
             .because(format!(
                 "the buildspec exports {name}, a secret, which everybody would see"
@@ -146,6 +146,19 @@ fn refuse_exported_secrets(context: &Context, buildspec: &Buildspec) -> Result<(
             .hint(WITHOUT_SECRETS)),
         None => Ok(()),
     }
+}
+
+/// Whether a variable of the build holds a secret, wherever its value comes from.
+fn is_secret(context: &Context, buildspec: &Buildspec, variable: &str) -> bool {
+    let is_secret = |name: &str| context.parameters.catalogue().is_secret(name);
+    let variables = buildspec.variables.iter();
+    let mut named = variables.filter(|Variable { name, .. }| name == variable);
+    is_secret(variable)
+        || named.any(|Variable { source, .. }| match source {
+            Source::Value(_) => false,
+            Source::Parameter(parameter) => is_secret(parameter),
+            Source::SecretsManager => true,
+        })
 }
 
 /// The variables whose values stand in the buildspec itself.
@@ -183,13 +196,12 @@ fn fetched(
 
 /// Takes exported variables away into which a command has put a secret, and says
 /// which: they would be shown as the others are.
-fn withhold_secrets(outcome: &mut Outcome, fetched: &[(String, Value)]) -> Option<Fault> {
-    let secrets = fetched.iter().filter(|(_, value)| value.is_secret());
+fn withhold_secrets(outcome: &mut Outcome, secrets: &[(String, String)]) -> Option<Fault> {
+    // Nothing is in everything.
+    let secrets = secrets.iter().filter(|(_, secret)| !secret.is_empty());
     let mut withheld = Vec::new();
     outcome.exported.retain(|name, text| {
-        let secret = secrets
-            .clone()
-            .find(|(_, value)| text.contains(value.expose()));
+        let secret = secrets.clone().find(|(_, secret)| text.contains(secret));
         withheld.extend(secret.map(|(secret, _)| format!("{name} holds the value of {secret}")));
         secret.is_none()
     });

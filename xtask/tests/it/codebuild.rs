@@ -93,6 +93,22 @@ fn a_secret_is_not_exported_by_another_name() {
     assert_eq!(objects[0]["exported"], serde_json::json!({ "A": "1" }));
     assert_eq!(objects[1]["phase"], "exported-variables");
     assert!(!format!("{told:?}{objects:?}").contains("canary"));
+    // Given at the start it is a secret all the same.
+    let line = ["codebuild", "run", "buildspec.yml", "--env"];
+    let given = sandbox.run(line.iter().chain(&["PASS=canary-given"]));
+    given.fails(3, &["URL holds the value of PASS"]);
+    assert!(!format!("{given:?}").contains("canary"));
+}
+
+#[test]
+fn an_empty_secret_is_in_no_variable() {
+    let sandbox = buildspec(
+        "env:\n  secrets-manager: {TOKEN: token}\n  exported-variables: [A]\nphases: {build: {commands: ['export A=1']}}\n",
+    )
+    .with("TOKEN", "");
+    let ran = sandbox.run(["codebuild", "run", "buildspec.yml", "--lenient"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert!(ran.stderr.contains("exported A=1"), "{}", ran.stderr);
 }
 
 #[test]

@@ -251,6 +251,17 @@ fn dockers_configuration_and_its_helpers_serve_as_well() {
     sandbox
         .run(["staging-tag", "backend"])
         .fails(6, &["the vault is sealed"]);
+    // Both services ask it once.
+    sandbox.program(
+        "bin/docker-credential-test",
+        "echo asked >> $0.log; echo 'the vault is sealed'; exit 1",
+    );
+    sandbox.set(
+        "BACKEND_FOR_FRONTEND_IMAGE_REPO_NAME",
+        registry.repository("bff"),
+    );
+    sandbox.run(["promote"]).fails(6, &["the vault is sealed"]);
+    assert_eq!(sandbox.read("bin/docker-credential-test.log"), "asked\n");
     sandbox.program(
         "bin/docker-credential-test",
         "echo 'credentials not found in native keychain'; exit 1",

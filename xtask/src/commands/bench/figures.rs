@@ -61,5 +61,6 @@ pub(super) fn memory(process: u32, label: &str) -> Result<f64> {
     let kilobytes: f64 = kilobytes
         .with_context(|| format!("the process has no {label}"))?
         .parse()?;
-    Ok(kilobytes / 1e3)
+    // The kernel's are of 1,024 bytes.
+    Ok(kilobytes * 1.024 / 1e3)
 }

@@ -108,7 +108,8 @@ impl Answer {
         self.headers.contains_key(API_VERSION)
     }
 
-    /// The absolute URL of a reference in the answer. Leaving HTTPS is refused.
+    /// The absolute URL of a reference in the answer. One that is neither HTTPS nor on this
+    /// machine is refused.
     pub(super) fn resolve(&self, reference: &str) -> Result<String> {
         location::resolve(&self.url, reference)
     }
@@ -118,7 +119,8 @@ impl Answer {
         match self.header("location") {
             Some(reference) if !reference.is_empty() => Ok(self.resolve(reference)?),
             _ => {
-                let fault = format!("{} answered {} without a location", self.url, self.status);
+                let url = location::shown(&self.url);
+                let fault = format!("{url} answered {} without a location", self.status);
                 let hint = location::hint(&location::host(&self.url)?);
                 Err(Kind::Failed.because(fault).hint(hint).into())
             }

@@ -13,7 +13,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde::Deserialize;
 
-use crate::error::Kind;
+use crate::error::{Fault, Kind};
 use crate::files;
 use crate::oci::Host;
 use crate::parameters::Parameters;
@@ -103,6 +103,8 @@ pub(super) enum Accounts {
     },
     /// Nobody gives one.
     None,
+    /// They could not be looked up.
+    Unusable(Fault),
 }
 
 impl Accounts {
@@ -113,6 +115,7 @@ impl Accounts {
             Self::InFile { host, path, auths } => from_auths(auths, host, repository)
                 .with_context(|| format!("looking up {host} in {}", path.display())),
             Self::None => Ok(None),
+            Self::Unusable(fault) => Err(fault.clone().into()),
         }
     }
 }

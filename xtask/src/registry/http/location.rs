@@ -15,10 +15,12 @@ pub(super) fn resolve(base: &str, reference: &str) -> Result<String> {
         Some((url, uri, host))
     });
     let Some((url, uri, host)) = url else {
+        let (base, reference) = (shown(base), shown(reference));
         let fault = format!("{base} leads to {reference:?}, which is no URL");
         return Err(Kind::Failed.because(fault).into());
     };
     if uri.scheme_str() != Some("https") && !host.is_loopback() {
+        let (base, url) = (shown(base), shown(&url));
         let fault = format!("{base} leads to {url}, which is not HTTPS");
         return Err(Kind::Failed
             .because(fault)
@@ -28,10 +30,16 @@ pub(super) fn resolve(base: &str, reference: &str) -> Result<String> {
     Ok(url)
 }
 
+/// A URL as messages show it. The query may be what lets whoever has it read a blob, as
+/// where a registry leads to its storage.
+pub(super) fn shown(url: &str) -> &str {
+    url.split_once('?').map_or(url, |(url, _)| url)
+}
+
 /// The host of a URL.
 pub(super) fn host(url: &str) -> Result<Host> {
     let host = url.parse().ok().and_then(|uri| host_of(&uri));
-    host.ok_or_else(|| anyhow::anyhow!("{url:?} names no host"))
+    host.ok_or_else(|| anyhow::anyhow!("{:?} names no host", shown(url)))
 }
 
 /// What to type to see what answers on `host`.

@@ -221,7 +221,10 @@ impl Session {
             answer = self.send_where_named(&next)?;
         }
         if leads_on(request, &answer) {
-            let fault = format!("{} redirects more than {REDIRECTS} times", request.url);
+            let fault = format!(
+                "{} redirects more than {REDIRECTS} times",
+                location::shown(&request.url)
+            );
             return Err(Kind::Failed.because(fault).into());
         }
         Ok(answer)

@@ -15,7 +15,7 @@ use super::client::{Answer, Client, HostState, Payload, Request};
 use super::credentials::{self, Accounts, BASIC, Login, Secret, how_to_sign_in};
 use super::failure::{self, Failure};
 use super::realm;
-use crate::error::Kind;
+use crate::error::{Fault, Kind};
 use crate::oci::Host;
 
 /// The bound of a token's answer.
@@ -29,7 +29,7 @@ pub(super) struct Authentication {
     probe: Mutex<()>,
     /// Whether a host that challenged nobody was asked for its challenge.
     sought: AtomicBool,
-    /// Looked up once.
+    /// Looked up once, also where that fails: a helper is not asked again and again.
     accounts: Mutex<Option<Accounts>>,
     /// The header with the token for each scope.
     tokens: Mutex<HashMap<String, Arc<Mutex<Option<String>>>>>,
@@ -161,12 +161,15 @@ impl Client {
 
     /// The account that is used within `scope`, as messages name it.
     pub(super) fn account(&self, state: &HostState, scope: &str) -> String {
-        match self.login(state, scope) {
+        let without = || "without an account".to_owned();
+        if !state.authentication.wants_account() {
             // What nobody asked for was not sent.
-            _ if !state.authentication.wants_account() => "without an account".into(),
+            return without();
+        }
+        match self.login(state, scope) {
             Ok(Some(login)) if !login.user.is_empty() => format!("as {:?}", login.user),
             Ok(Some(_)) => "with an identity token".into(),
-            _ => "without an account".into(),
+            _ => without(),
         }
     }
 
@@ -175,8 +178,11 @@ impl Client {
         let accounts = match &mut *accounts {
             Some(accounts) => accounts,
             unknown => {
-                let limit = self.clock.remaining();
-                unknown.insert(credentials::find(&state.host, &self.parameters, limit)?)
+                let found =
+                    credentials::find(&state.host, &self.parameters, self.clock.remaining());
+                unknown.insert(
+                    found.unwrap_or_else(|error| Accounts::Unusable(Fault::summary_of(&error))),
+                )
             }
         };
         accounts.of(repository_of(scope))
