@@ -8,12 +8,13 @@
 
 mod apply;
 mod look;
+mod place;
 mod plan;
 mod rollback;
 
-pub use apply::{Place, commit_tag};
 pub use look::{look, look_back};
-pub use plan::{Change, Expectation, Names, Observation, Plan, Wish, plan};
+pub use place::{Names, Place, commit_tag};
+pub use plan::{Change, Expectation, Observation, Plan, Wish, plan};
 pub use rollback::{
     Begun, RollbackObservation, RollbackPlan, RollbackWish, Step, Tags, plan_rollback,
 };

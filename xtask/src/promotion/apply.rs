@@ -2,51 +2,13 @@
 
 use anyhow::Result;
 
-use super::plan::{Change, Names, Plan};
-use crate::error::{Fault, Kind};
-use crate::oci::{Digest, Manifest, RepositoryName, Tag, Target, annotation};
+use super::place::{Place, commit_tag, raced};
+use super::plan::Plan;
+use super::rollback::RollbackPlan;
+use crate::oci::{Manifest, Tag, Target};
 use crate::registry::{Displaced, First, Move, Moved, Repository, copy_image, copy_referrers};
-use crate::workspace::is_dirty;
-
-/// Where a promotion takes place.
-pub struct Place<'a> {
-    /// The repository of production.
-    pub production: &'a dyn Repository,
-    /// The production tag.
-    pub tag: &'a Tag,
-    /// The repository of staging, where production has one of its own, and the
-    /// staging tag.
-    pub staging: Option<(&'a dyn Repository, &'a Tag)>,
-}
-
-impl<'a> Place<'a> {
-    /// Where the tested image is.
-    pub fn source(&self) -> &'a dyn Repository {
-        self.staging
-            .map_or(self.production, |(repository, _)| repository)
-    }
-
-    /// What a decision needs to know of it.
-    pub fn names(&self) -> Names<'a> {
-        Names {
-            production: self.production.name(),
-            tag: self.tag,
-            staging: self
-                .staging
-                .map(|(repository, tag)| (repository.name(), tag)),
-        }
-    }
-}
 
 impl Plan {
-    /// The digest that the plan displaces.
-    pub fn previous(&self) -> Option<Digest> {
-        match self.change {
-            Change::Displace { previous } => Some(previous),
-            Change::Nothing | Change::Create => None,
-        }
-    }
-
     /// Points the production tag at the digest. Killed at any instant it leaves
     /// the old or the new digest there, and the next promotion finishes.
     pub fn apply(&self, place: &Place<'_>) -> Result<()> {
@@ -83,6 +45,32 @@ impl Plan {
     }
 }
 
+impl RollbackPlan {
+    /// Lets the tags change places. Where that takes two steps the production tag
+    /// is first: whatever happens then, production is back.
+    pub fn apply(&self, place: &Place<'_>) -> Result<()> {
+        let Some(displaced) = &self.displaced else {
+            return Ok(());
+        };
+        let Some(wanted) = &self.wanted else {
+            let kept = Target::Tag(self.kept.clone());
+            return place.production.put_manifest(&kept, displaced);
+        };
+        let displaced = Displaced {
+            manifest: displaced,
+            kept: &self.kept,
+            first: First::Moved,
+        };
+        let wanted = Move {
+            tag: place.tag,
+            to: wanted,
+            from: Some(self.previous),
+            displaced: Some(displaced),
+        };
+        move_tag(place.production, wanted)
+    }
+}
+
 /// Brings an image and all that belongs to it into production's own repository.
 /// The production tag is not touched yet.
 fn bring_over(
@@ -101,40 +89,11 @@ fn bring_over(
     Ok(())
 }
 
-/// `<tag>-<the commit's first 12 digits>`, where the image names its commit.
-pub fn commit_tag(tag: &Tag, manifest: &Manifest) -> Result<Option<Tag>, Fault> {
-    let revision = manifest
-        .annotation(annotation::REVISION)
-        .unwrap_or_default();
-    let commit = revision.get(..12).unwrap_or_default();
-    if commit.is_empty() || !commit.bytes().all(|b| b.is_ascii_hexdigit()) {
-        return Ok(None);
-    }
-    let dirty = if is_dirty(revision) { "-dirty" } else { "" };
-    tag.with_suffix(&format!("{commit}{dirty}")).map(Some)
-}
-
-pub(super) fn move_tag(repository: &dyn Repository, wanted: Move<'_>) -> Result<()> {
+fn move_tag(repository: &dyn Repository, wanted: Move<'_>) -> Result<()> {
     match repository.move_tag(wanted)? {
         Moved::Done => Ok(()),
         Moved::Raced(found) => {
             Err(raced(repository.name(), wanted.tag, found, wanted.to.digest()).into())
         }
     }
-}
-
-/// Somebody else moved the tag, which should point at `wanted`.
-pub(super) fn raced(
-    repository: &RepositoryName,
-    tag: &Tag,
-    found: Option<Digest>,
-    wanted: Digest,
-) -> Fault {
-    let reference = repository.tagged(tag);
-    let found = found.map_or_else(|| "nothing".to_owned(), |digest| digest.to_string());
-    Kind::Raced
-        .because(format!(
-            "somebody else moved {reference}: it points at {found}, not at {wanted}"
-        ))
-        .hint("look at what was released meanwhile, then type the command again")
 }

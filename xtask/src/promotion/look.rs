@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::PREVIOUS;
-use super::apply::{Place, raced};
+use super::place::{Place, raced};
 use super::plan::{Change, Observation, Wish};
 use super::rollback::{RollbackObservation, RollbackWish, Step, Tags};
 use crate::error::{Fault, Kind};

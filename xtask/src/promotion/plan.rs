@@ -4,34 +4,10 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::PREVIOUS;
-use super::apply::commit_tag;
+use super::place::{Names, commit_tag};
 use crate::error::{Fault, Kind};
 use crate::oci::{Digest, Manifest, References, RepositoryName, Tag, annotation};
 use crate::workspace::{TagPolicy, is_dirty};
-
-/// Where a promotion or a rollback takes place, by name.
-#[derive(Debug, Clone, Copy)]
-pub struct Names<'a> {
-    /// The repository of production.
-    pub production: &'a RepositoryName,
-    /// The production tag.
-    pub tag: &'a Tag,
-    /// The repository of staging, where production has one of its own, and the
-    /// staging tag.
-    pub staging: Option<(&'a RepositoryName, &'a Tag)>,
-}
-
-impl<'a> Names<'a> {
-    /// Where the tested image is.
-    pub(super) fn source(&self) -> &'a RepositoryName {
-        self.staging.map_or(self.production, |(name, _)| name)
-    }
-
-    /// The production tag in its repository.
-    pub(super) fn reference(&self) -> String {
-        self.production.tagged(self.tag)
-    }
-}
 
 /// What the caller wants of one service.
 #[derive(Debug, Clone)]
@@ -134,6 +110,14 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// The digest that the plan displaces.
+    pub fn previous(&self) -> Option<Digest> {
+        match self.change {
+            Change::Displace { previous } => Some(previous),
+            Change::Nothing | Change::Create => None,
+        }
+    }
+
     /// Whether an image is displaced and kept.
     pub fn keeps(&self) -> bool {
         self.displaced.is_some()

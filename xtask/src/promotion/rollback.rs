@@ -1,14 +1,11 @@
 //! Going back: the production tag and `<tag>-previous` change places. Decided from what
 //! was seen.
 
-use anyhow::Result;
-
 use super::PREVIOUS;
-use super::apply::{Place, move_tag};
-use super::plan::{Names, check_origin, without_keeping};
+use super::place::Names;
+use super::plan::{check_origin, without_keeping};
 use crate::error::{Fault, Kind};
 use crate::oci::{Digest, Manifest, Tag, Target, annotation};
-use crate::registry::{Displaced, First, Move};
 use crate::workspace::TagPolicy;
 
 /// What the caller wants of one service.
@@ -140,11 +137,11 @@ pub struct RollbackPlan {
     /// Whether it is the rest of what was begun.
     pub finishes: bool,
     /// The manifest that the production tag is yet to point at.
-    wanted: Option<Manifest>,
+    pub(super) wanted: Option<Manifest>,
     /// The manifest that is yet to be kept.
-    displaced: Option<Manifest>,
+    pub(super) displaced: Option<Manifest>,
     /// Where it is kept.
-    kept: Tag,
+    pub(super) kept: Tag,
 }
 
 /// Decides what is to be done. Pure: the same names, wish and observation give the same plan.
@@ -221,30 +218,6 @@ impl RollbackPlan {
     /// Whether the tags are there already.
     pub fn is_done(&self) -> bool {
         self.wanted.is_none() && self.displaced.is_none()
-    }
-
-    /// Lets the tags change places. Where that takes two steps the production tag
-    /// is first: whatever happens then, production is back.
-    pub fn apply(&self, place: &Place<'_>) -> Result<()> {
-        let Some(displaced) = &self.displaced else {
-            return Ok(());
-        };
-        let Some(wanted) = &self.wanted else {
-            let kept = Target::Tag(self.kept.clone());
-            return place.production.put_manifest(&kept, displaced);
-        };
-        let displaced = Displaced {
-            manifest: displaced,
-            kept: &self.kept,
-            first: First::Moved,
-        };
-        let wanted = Move {
-            tag: place.tag,
-            to: wanted,
-            from: Some(self.previous),
-            displaced: Some(displaced),
-        };
-        move_tag(place.production, wanted)
     }
 }
 
