@@ -56,6 +56,11 @@ fn checks(context: &Context) -> Vec<(&'static str, CommandLine)> {
         let line = ["doc", "--locked", "--no-deps", "--document-private-items"];
         on(&line, packages).args(["--config", deny])
     };
+    // A workspace of its own, which would break unseen where the tool changes.
+    let fuzz = |arguments: &[&str]| {
+        let line = CommandLine::cargo().args(arguments);
+        line.args(["--manifest-path", "fuzz/Cargo.toml"])
+    };
     vec![
         ("generated files", xtask(&["generate", "--check"])),
         ("lints of the delivery", xtask(&["lint"])),
@@ -63,17 +68,14 @@ fn checks(context: &Context) -> Vec<(&'static str, CommandLine)> {
             "format",
             CommandLine::cargo().args(["fmt", "--all", "--check"]),
         ),
+        ("format of the fuzz targets", fuzz(&["fmt", "--check"])),
         ("lints of the tool", clippy(&["xtask"])),
         ("lints of the services", clippy(&services(context))),
         ("lints of parameter-store", clippy(&PARAMETER_STORE)),
         ("documentation of the tool", doc(&["xtask"])),
         ("documentation of the services", doc(&services(context))),
         ("documentation of parameter-store", doc(&PARAMETER_STORE)),
-        // A workspace of its own, which would break unseen where the tool changes.
-        (
-            "fuzz targets",
-            CommandLine::cargo().args(["check", "--locked", "--manifest-path", "fuzz/Cargo.toml"]),
-        ),
+        ("fuzz targets", fuzz(&["check", "--locked"])),
         (
             "architecture",
             CommandLine::cargo().args(["test", "--locked", "--package", "xtask", "architecture::"]),

@@ -1,12 +1,14 @@
+pub(super) mod parts;
+mod python;
+
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use serde::Serialize;
 use xshell::cmd;
 
-use super::test::parts::{PARTS, Part};
-use super::test::tools;
+use self::parts::{PARTS, Part};
 use super::{Context, Entry, Report};
 use crate::console;
 use crate::error::Kind;
@@ -67,6 +69,11 @@ fn entry(part: &Part, tools: &Path) -> Entry {
             .hint(how_to_install(part.packages))
             .into(),
     )
+}
+
+/// Where the programs from PyPI are installed, which disturbs nothing else.
+pub(super) fn tools(context: &Context) -> PathBuf {
+    context.workspace.target_directory.join("python")
 }
 
 /// Installs what those of the parts need that cannot run: programs from PyPI wherever Python

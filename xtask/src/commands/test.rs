@@ -1,13 +1,11 @@
 mod engine;
-pub(super) mod parts;
-mod python;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Result;
 use serde::Serialize;
 
-use self::parts::{PARTS, Part};
+use super::setup::parts::{PARTS, Part};
 use super::{Context, Entry, Report, setup};
 use crate::console;
 use crate::error::Kind;
@@ -59,7 +57,7 @@ impl Test {
         if !self.no_setup {
             setup::install(context, &wanted)?;
         }
-        let tools = tools(context);
+        let tools = setup::tools(context);
         let (ready, lacking): (Vec<_>, Vec<_>) = wanted
             .into_iter()
             .partition(|part| part.missing(&tools).is_empty());
@@ -142,11 +140,6 @@ fn left_out(ready: &[&Part]) -> Vec<&'static str> {
         .filter(|part| !is_ready(part))
         .map(|part| part.filter)
         .collect()
-}
-
-/// Where the programs from PyPI are installed, which disturbs nothing else.
-pub(super) fn tools(context: &Context) -> PathBuf {
-    context.workspace.target_directory.join("python")
 }
 
 /// The packages that are not the tool's.
