@@ -1,5 +1,6 @@
 //! What the pages say where the backend fails, and what a registration leaves behind.
 
+use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
 use axum::http::{Method, StatusCode, header};
@@ -42,6 +43,19 @@ async fn a_backend_that_is_down_is_502() {
             .starts_with("ユーザーサービスに接続できません。")
     );
     assert_eq!(result.value_of("loginId-0"), "saburo", "the input is kept");
+}
+
+#[tokio::test]
+async fn a_backend_whose_host_drops_packets_is_502() {
+    let full = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = full.local_addr().unwrap();
+    let connect = || TcpStream::connect_timeout(&address, Duration::from_secs(1));
+    // Nobody accepts these: once there is no place left, the system drops what comes.
+    let waiting: Vec<_> = std::iter::from_fn(|| connect().ok()).collect();
+    let page = Bff::in_front_of(address).get("/getUsers").await;
+    assert_eq!(page.status, StatusCode::BAD_GATEWAY);
+    assert!(page.text_of("message-panel").ends_with("(HTTP502)"));
+    drop(waiting);
 }
 
 #[tokio::test]
