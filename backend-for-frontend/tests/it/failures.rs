@@ -1,12 +1,14 @@
 //! What the pages say where the backend fails, and what a registration leaves behind.
 
+use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
 use axum::http::{Method, StatusCode, header};
 use service_kit::RequestId;
 
-use crate::bff::{Bff, user};
+use crate::bff::{Bff, form_of, user};
+use crate::running::{Running, service};
 use crate::upstream::{Fault, Upstream};
 
 #[tokio::test]
@@ -325,4 +327,29 @@ async fn a_registration_ends_also_where_the_browser_goes_away() {
     );
     upstream.answered(&Method::DELETE, 1).await;
     assert_eq!(left(&bff).await, [""; 0]);
+}
+
+/// On two threads, since the test waits for the process while the backend goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registration_ends_also_where_the_process_stops() {
+    let (upstream, address) = Upstream::listen().await;
+    // It takes until the end of the call, so that the signal comes before.
+    upstream.plan(Method::POST, 1..2, Fault::Hang);
+    let mut bff = Running::start(&mut service(&format!("http://{address}")));
+    let mut browser = TcpStream::connect(bff.address()).unwrap();
+    let fields = [user(0, "saburo"), user(1, "shiro")].concat();
+    let form = form_of(&fields);
+    write!(
+        browser,
+        "POST /backend-for-frontend/addUsers HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\
+         content-type: application/x-www-form-urlencoded\r\n\r\n{form}",
+        form.len()
+    )
+    .unwrap();
+    upstream.answered(&Method::POST, 1).await;
+    // The browser goes away, and with it the connection that the process would wait for.
+    drop(browser);
+    let log = bff.stop();
+    assert_eq!(left(&Bff::in_front_of(address)).await, [""; 0], "{log}");
+    assert!(!log.contains("still running"), "{log}");
 }
