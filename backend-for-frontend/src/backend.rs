@@ -47,11 +47,13 @@ impl Backend {
         let connector = HttpsConnectorBuilder::new()
             .with_tls_config(service_kit::tls(base.is_https()))
             .https_or_http()
-            .enable_http1();
+            .enable_http1()
+            // `build` would take a connector of its own, without these settings.
+            .wrap_connector(connector);
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE_TIMEOUT)
-            .build(connector.build());
+            .build(connector);
         Self { base, client }
     }
 

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderValue, header};
 use backend_api::Language;
 use service_kit::RequestId;
 
@@ -19,20 +19,13 @@ impl<S: Sync> FromRequestParts<S> for Caller {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
+        let accepted = parts.headers.get(header::ACCEPT_LANGUAGE);
         Ok(Self {
-            language: language(&parts.headers),
+            language: Language::preferred(accepted.map(HeaderValue::as_bytes)),
             request_id: parts
                 .extensions
                 .get::<RequestId>()
                 .map(RequestId::to_header),
         })
     }
-}
-
-/// The language that is asked for.
-pub(crate) fn language(headers: &HeaderMap) -> Language {
-    let accepted = headers
-        .get(header::ACCEPT_LANGUAGE)
-        .and_then(|value| value.to_str().ok());
-    accepted.map(Language::preferred).unwrap_or_default()
 }

@@ -88,19 +88,13 @@ impl Failure {
 
     /// As a problem document of this service.
     pub(crate) fn problem(&self, language: Language) -> Problem {
-        Problem {
-            kind: "about:blank".to_owned(),
-            title: self
-                .status()
-                .canonical_reason()
-                .unwrap_or("Error")
-                .to_owned(),
-            status: self.status().as_u16(),
-            detail: self.message(language),
-            code: self.code().to_owned(),
-            args: Vec::new(),
-            errors: Vec::new(),
-        }
+        let status = self.status();
+        Problem::plain(
+            status.as_u16(),
+            status.canonical_reason().unwrap_or("Error"),
+            self.code(),
+            self.message(language),
+        )
     }
 }
 

@@ -59,15 +59,13 @@ pub(crate) async fn get_user(
 
 fn malformed_user_id(language: Language) -> Problem {
     let code = ErrorCode::E0010;
-    Problem {
-        kind: "about:blank".to_owned(),
-        title: code.title().to_owned(),
-        status: code.status(),
-        detail: format!("userId: {}", Rule::Between(0, i64::MAX).message(language)),
-        code: code.as_str().to_owned(),
-        args: Vec::new(),
-        errors: Vec::new(),
-    }
+    let rule = Rule::Between(0, i64::MAX).message(language);
+    Problem::plain(
+        code.status(),
+        code.title(),
+        code.as_str(),
+        format!("userId: {rule}"),
+    )
 }
 
 fn problem(problem: &Problem) -> Response {

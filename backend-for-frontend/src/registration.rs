@@ -25,13 +25,14 @@ pub(crate) struct Abandoned {
     pub(crate) left: Vec<String>,
 }
 
-/// Adds the users in order. It runs to its end also where the caller goes away: half a saga is worse than none.
+/// Adds the users in order. It runs to its end also where the caller goes away or the process stops: half a saga is
+/// worse than none.
 pub(crate) async fn register(
     backend: Backend,
     caller: Caller,
     users: Vec<NewUser>,
 ) -> Result<Vec<User>, Abandoned> {
-    let work = tokio::spawn(run(backend, caller, users.clone()));
+    let work = service_kit::spawn(run(backend, caller, users.clone()));
     work.await.unwrap_or_else(|error| {
         let left = users.into_iter().map(|user| user.login_id).collect();
         Err(Abandoned {

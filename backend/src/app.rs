@@ -7,7 +7,7 @@ use axum::http::header::CONTENT_SECURITY_POLICY;
 use axum::response::{Html, IntoResponse};
 use axum::routing::get;
 use axum::{Json, Router, middleware};
-use backend_api::paths::BASE;
+use backend_api::paths::{BASE, CONTEXT};
 use service_kit::Version;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -30,16 +30,16 @@ fn router(database: Database, version: Version) -> Router {
     let (api, document) = document.nest(BASE, api::router()).split_for_parts();
     let document = Arc::new(openapi::complete(document));
     let page = Bytes::from(docs::page(&document).into_string());
-    let routes = api
-        .route("/backend/health/live", get(health::live))
-        .route("/backend/health/ready", get(health::ready))
-        .route("/backend/version", get(async || Json(version)))
+    let paths = Router::new()
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready))
+        .route("/version", get(async || Json(version)))
         .route(
-            "/backend/openapi.json",
+            "/openapi.json",
             get(async move || Json(&*document).into_response()),
         )
         .route(
-            "/backend/docs",
+            "/docs",
             get(async move || {
                 (
                     [(
@@ -50,7 +50,7 @@ fn router(database: Database, version: Version) -> Router {
                 )
             }),
         );
-    service_kit::guard(routes)
+    service_kit::guard(api.nest(CONTEXT, paths))
         .layer(middleware::from_fn(problem::explain))
         .layer(middleware::from_fn(service_kit::observe))
         .with_state(database)

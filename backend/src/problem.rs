@@ -2,16 +2,17 @@
 
 use axum::Json;
 use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use backend_api::{Language, Problem};
+use backend_api::{Language, Problem, paths};
 
 use crate::error::Explanation;
 
 /// The layer that writes the documents.
 pub(crate) async fn explain(request: Request, next: Next) -> Response {
-    let language = language_of(request.headers());
+    let accepted = request.headers().get(header::ACCEPT_LANGUAGE);
+    let language = Language::preferred(accepted.map(HeaderValue::as_bytes));
     let mut response = next.run(request).await;
     let status = response.status();
     if !status.is_client_error() && !status.is_server_error() {
@@ -44,7 +45,7 @@ fn explained(explanation: Explanation, status: StatusCode, language: Language) -
         violations,
     } = explanation;
     Problem {
-        kind: format!("/backend/docs#{}", code.as_str()),
+        kind: format!("{}/docs#{}", paths::CONTEXT, code.as_str()),
         title: code.title().to_owned(),
         status: status.as_u16(),
         detail: code.message(language, &args),
@@ -59,15 +60,12 @@ fn explained(explanation: Explanation, status: StatusCode, language: Language) -
 
 /// What HTTP itself defines needs no more than its status.
 fn plain(status: StatusCode, language: Language) -> Problem {
-    Problem {
-        kind: "about:blank".to_owned(),
-        title: status.canonical_reason().unwrap_or("Error").to_owned(),
-        status: status.as_u16(),
-        detail: detail_of(status, language).to_owned(),
-        code: format!("HTTP{}", status.as_u16()),
-        args: Vec::new(),
-        errors: Vec::new(),
-    }
+    Problem::plain(
+        status.as_u16(),
+        status.canonical_reason().unwrap_or("Error"),
+        format!("HTTP{}", status.as_u16()),
+        detail_of(status, language),
+    )
 }
 
 fn detail_of(status: StatusCode, language: Language) -> &'static str {
@@ -104,11 +102,4 @@ fn detail_of(status: StatusCode, language: Language) -> &'static str {
             "リクエストの形式が正しくありません。",
         ),
     }
-}
-
-fn language_of(headers: &HeaderMap) -> Language {
-    let accepted = headers
-        .get(header::ACCEPT_LANGUAGE)
-        .and_then(|value| value.to_str().ok());
-    accepted.map(Language::preferred).unwrap_or_default()
 }

@@ -8,7 +8,7 @@ use backend_api::Language;
 use maud::{Markup, html};
 
 use super::{layout, notice};
-use crate::caller;
+use crate::caller::Caller;
 use crate::failure::Failure;
 
 /// Nothing is loaded from elsewhere, nothing inline, and nobody may frame the pages.
@@ -22,11 +22,10 @@ const HEADERS: [(HeaderName, &str); 3] = [
 ];
 
 /// The layer that does it.
-pub(crate) async fn explain(request: Request, next: Next) -> Response {
-    let language = caller::language(request.headers());
+pub(crate) async fn explain(caller: Caller, request: Request, next: Next) -> Response {
     let response = next.run(request).await;
     let mut response = if is_bare_error(&response) {
-        explained(language, response)
+        explained(caller.language, response)
     } else {
         response
     };

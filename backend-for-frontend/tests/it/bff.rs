@@ -80,10 +80,7 @@ impl Bff {
 
     /// Sends the form that adds users.
     pub(crate) async fn submit(&self, fields: &[(String, String)]) -> Answer {
-        let body = form_urlencoded::Serializer::new(String::new())
-            .extend_pairs(fields)
-            .finish();
-        self.submit_body("application/x-www-form-urlencoded", body)
+        self.submit_body("application/x-www-form-urlencoded", form_of(fields))
             .await
     }
 
@@ -182,6 +179,13 @@ pub(crate) fn with(
         .unwrap()
         .1 = value.to_owned();
     fields
+}
+
+/// The fields as a browser sends them.
+pub(crate) fn form_of(fields: &[(String, String)]) -> String {
+    form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(fields)
+        .finish()
 }
 
 /// The button that was pressed.

@@ -1,11 +1,14 @@
 //! What the pages say where the backend fails, and what a registration leaves behind.
 
+use std::io::Write as _;
+use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
 use axum::http::{Method, StatusCode, header};
 use service_kit::RequestId;
 
-use crate::bff::{Bff, user};
+use crate::bff::{Bff, form_of, user};
+use crate::running::{Running, service};
 use crate::upstream::{Fault, Upstream};
 
 #[tokio::test]
@@ -42,6 +45,19 @@ async fn a_backend_that_is_down_is_502() {
             .starts_with("ユーザーサービスに接続できません。")
     );
     assert_eq!(result.value_of("loginId-0"), "saburo", "the input is kept");
+}
+
+#[tokio::test]
+async fn a_backend_whose_host_drops_packets_is_502() {
+    let full = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = full.local_addr().unwrap();
+    let connect = || TcpStream::connect_timeout(&address, Duration::from_secs(1));
+    // Nobody accepts these: once there is no place left, the system drops what comes.
+    let waiting: Vec<_> = std::iter::from_fn(|| connect().ok()).collect();
+    let page = Bff::in_front_of(address).get("/getUsers").await;
+    assert_eq!(page.status, StatusCode::BAD_GATEWAY);
+    assert!(page.text_of("message-panel").ends_with("(HTTP502)"));
+    drop(waiting);
 }
 
 #[tokio::test]
@@ -311,4 +327,29 @@ async fn a_registration_ends_also_where_the_browser_goes_away() {
     );
     upstream.answered(&Method::DELETE, 1).await;
     assert_eq!(left(&bff).await, [""; 0]);
+}
+
+/// On two threads, since the test waits for the process while the backend goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registration_ends_also_where_the_process_stops() {
+    let (upstream, address) = Upstream::listen().await;
+    // It takes until the end of the call, so that the signal comes before.
+    upstream.plan(Method::POST, 1..2, Fault::Hang);
+    let mut bff = Running::start(&mut service(&format!("http://{address}")));
+    let mut browser = TcpStream::connect(bff.address()).unwrap();
+    let fields = [user(0, "saburo"), user(1, "shiro")].concat();
+    let form = form_of(&fields);
+    write!(
+        browser,
+        "POST /backend-for-frontend/addUsers HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\
+         content-type: application/x-www-form-urlencoded\r\n\r\n{form}",
+        form.len()
+    )
+    .unwrap();
+    upstream.answered(&Method::POST, 1).await;
+    // The browser goes away, and with it the connection that the process would wait for.
+    drop(browser);
+    let log = bff.stop();
+    assert_eq!(left(&Bff::in_front_of(address)).await, [""; 0], "{log}");
+    assert!(!log.contains("still running"), "{log}");
 }

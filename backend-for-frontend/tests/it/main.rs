@@ -12,5 +12,6 @@ mod failures;
 mod forms;
 mod pages;
 mod process;
+mod running;
 mod upstream;
 mod with_openssl;

@@ -1,5 +1,6 @@
 //! A backend that does as it is told: the real one, with faults between.
 
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -45,6 +46,12 @@ pub(crate) struct Upstream {
 impl Upstream {
     /// It, and the service in front of it.
     pub(crate) async fn start() -> (Self, Bff) {
+        let (upstream, address) = Self::listen().await;
+        (upstream, Bff::in_front_of(address))
+    }
+
+    /// It, and where it listens.
+    pub(crate) async fn listen() -> (Self, SocketAddr) {
         let upstream = Self {
             plan: Arc::default(),
             seen: Arc::default(),
@@ -53,8 +60,7 @@ impl Upstream {
         let router = backend()
             .await
             .layer(middleware::from_fn_with_state(upstream.clone(), interfere));
-        let bff = Bff::in_front_of(serve(router).await);
-        (upstream, bff)
+        (upstream, serve(router).await)
     }
 
     /// The requests of this method with these numbers have the fault.

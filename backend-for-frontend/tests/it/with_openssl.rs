@@ -1,39 +1,12 @@
 //! A backend behind TLS, which `openssl s_server` is.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Command, Stdio};
 
-use serde_json::Value;
-
-/// A process that ends with the test.
-struct Running {
-    child: Child,
-    output: BufReader<ChildStdout>,
-}
-
-impl Running {
-    fn start(command: &mut Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
-        let output = BufReader::new(child.stdout.take().unwrap());
-        Self { child, output }
-    }
-
-    /// The first line of which `find` makes something.
-    fn find<T>(&mut self, find: impl Fn(&str) -> Option<T>) -> T {
-        let mut lines = self.output.by_ref().lines().map(Result::unwrap);
-        lines.find_map(|line| find(&line)).unwrap()
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+use crate::running::{Running, service};
 
 /// A backend behind TLS without users, as files in `folder`, with the query in their names. Its certificate is for localhost.
 fn backend_with_certificate(folder: &Path) -> (Running, u16) {
@@ -63,18 +36,9 @@ fn backend_with_certificate(folder: &Path) -> (Running, u16) {
 
 /// The page of users, from the service in front of a backend behind TLS.
 fn users_over_tls(port: u16, authorities: &Path) -> String {
-    let mut bff = Command::new(env!("CARGO_BIN_EXE_backend-for-frontend"));
-    bff.env_clear()
-        .env("HOST", "127.0.0.1")
-        .env("PORT", "0")
-        .env("SERVICE_DNS", format!("https://localhost:{port}"))
-        .env("SSL_CERT_FILE", authorities);
-    let mut bff = Running::start(&mut bff);
-    let address = bff.find(|line| {
-        let line: Value = serde_json::from_str(line).unwrap();
-        Some(line["address"].as_str()?.to_owned())
-    });
-    let mut stream = TcpStream::connect(address).unwrap();
+    let mut bff = service(&format!("https://localhost:{port}"));
+    let mut bff = Running::start(bff.env("SSL_CERT_FILE", authorities));
+    let mut stream = TcpStream::connect(bff.address()).unwrap();
     stream
         .write_all(b"GET /backend-for-frontend/getUsers HTTP/1.0\r\nhost: x\r\n\r\n")
         .unwrap();

@@ -11,9 +11,12 @@ pub enum Language {
 }
 
 impl Language {
-    /// The language that the value of an `Accept-Language` header likes best. What is malformed is passed over: a
-    /// message in the wrong language is better than none.
-    pub fn preferred(accept_language: &str) -> Self {
+    /// The language that the value of an `Accept-Language` header likes best, where there is one. What is malformed is
+    /// passed over: a message in the wrong language is better than none.
+    pub fn preferred(accept_language: Option<&[u8]>) -> Self {
+        let accept_language = accept_language
+            .and_then(|value| str::from_utf8(value).ok())
+            .unwrap_or_default();
         let mut best = (0.0, Self::default());
         for (quality, language) in accept_language.split(',').filter_map(accepted) {
             if quality > best.0 {
@@ -84,7 +87,15 @@ mod tests {
             ("ja;q=9", Language::English),
             (";;;,,,q=1;-", Language::English),
         ] {
-            assert_eq!(Language::preferred(header), language, "{header}");
+            let preferred = Language::preferred(Some(header.as_bytes()));
+            assert_eq!(preferred, language, "{header}");
+        }
+    }
+
+    #[test]
+    fn without_a_readable_header_it_is_english() {
+        for header in [None, Some(&b"ja\xff"[..])] {
+            assert_eq!(Language::preferred(header), Language::English);
         }
     }
 }

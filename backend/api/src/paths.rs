@@ -1,5 +1,8 @@
 //! The paths that callers build; the OpenAPI document has all of them.
 
+/// Where all paths of the backend start.
+pub const CONTEXT: &str = "/backend";
+
 /// Where the API starts.
 pub const BASE: &str = "/backend/api/v1";
 

@@ -27,6 +27,24 @@ pub struct Problem {
 impl Problem {
     /// The media type of these documents.
     pub const MEDIA_TYPE: &str = "application/problem+json";
+
+    /// A problem whose kind is described nowhere, and that has no arguments.
+    pub fn plain(
+        status: u16,
+        title: &str,
+        code: impl Into<String>,
+        detail: impl Into<String>,
+    ) -> Self {
+        Self {
+            kind: "about:blank".to_owned(),
+            title: title.to_owned(),
+            status,
+            detail: detail.into(),
+            code: code.into(),
+            args: Vec::new(),
+            errors: Vec::new(),
+        }
+    }
 }
 
 /// A rule that a field breaks.

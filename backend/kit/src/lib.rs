@@ -10,6 +10,7 @@ mod logs;
 mod observe;
 mod run;
 mod server;
+mod task;
 mod tls;
 mod version;
 
@@ -20,5 +21,6 @@ pub use logs::causes;
 pub use observe::{RequestId, observe};
 pub use run::main;
 pub use server::{Listen, serve};
+pub use task::spawn;
 pub use tls::tls;
 pub use version::Version;

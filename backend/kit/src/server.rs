@@ -14,9 +14,9 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::{Environment, Misconfigured};
+use crate::{Environment, Misconfigured, task};
 
-/// How long running requests may go on after the signal to stop. ECS kills a container after 30 seconds.
+/// How long running requests and tasks may go on after the signal to stop. ECS kills a container after 30 seconds.
 const GRACE: Duration = Duration::from_secs(20);
 
 /// How long a client may take to send the header of a request, and may keep a connection without one. Load balancers
@@ -37,7 +37,8 @@ impl Listen {
     }
 }
 
-/// Serves until SIGTERM or SIGINT, then lets the running requests end; a second signal does not wait for them.
+/// Serves until SIGTERM or SIGINT, then lets the running requests end, and what they started with
+/// [`spawn`](crate::spawn); a second signal does not wait for them.
 pub async fn serve(listen: Listen, app: Router) -> io::Result<()> {
     let mut signals = Signals::new()?;
     let listener = TcpListener::bind(listen.0).await.map_err(|error| {
@@ -46,12 +47,17 @@ pub async fn serve(listen: Listen, app: Router) -> io::Result<()> {
     tracing::info!(address = %listener.local_addr()?, "listening");
     let connections = accept_until(signals.next(), listener, app).await;
     tracing::info!("stopping");
+    // Only requests start tasks, so there are no new ones after the last connection.
+    let ended = async {
+        connections.shutdown().await;
+        task::all_ended().await;
+    };
     tokio::select! {
-        () = connections.shutdown() => return Ok(()),
+        () = ended => return Ok(()),
         () = tokio::time::sleep(GRACE) => (),
         () = signals.next() => (),
     }
-    tracing::warn!("stopped with requests still running");
+    tracing::warn!("stopped with requests or tasks still running");
     Ok(())
 }
 
