@@ -2,7 +2,7 @@
 
 use ureq::http::Uri;
 
-use super::Catalogue;
+use super::{Catalogue, aws};
 use crate::error::{Fault, Kind};
 use crate::oci::{Digest, Host, RepositoryName, Tag};
 use crate::workspace::{Environment, Service, Workspace};
@@ -99,9 +99,9 @@ pub struct Needed {
     pub form: Form,
     /// Whether it may be missing.
     pub optional: bool,
-    /// Whether the buildspecs name it: CodeBuild starts no build where Parameter
-    /// Store lacks it, although the tool itself would do without.
-    pub in_buildspecs: bool,
+    /// Whether AWS itself reads it, so that Parameter Store must have it, although the
+    /// tool may do without.
+    pub read_by_aws: bool,
 }
 
 impl Needed {
@@ -110,7 +110,7 @@ impl Needed {
             name: name.into(),
             form,
             optional: false,
-            in_buildspecs: false,
+            read_by_aws: false,
         }
     }
 
@@ -119,22 +119,6 @@ impl Needed {
             optional: true,
             ..Self::new(name, form)
         }
-    }
-}
-
-/// The form of a parameter that no service's delivery demands.
-pub(super) fn form_of(workspace: &Workspace, name: &str) -> Form {
-    let is_database = |service: &Service| {
-        [Environment::Staging, Environment::Production]
-            .iter()
-            .any(|environment| service.database_parameter(*environment) == name)
-    };
-    if name == "DOCKER_REPO" {
-        Form::Registry
-    } else if workspace.services.iter().any(is_database) {
-        Form::DatabaseUrl
-    } else {
-        Form::Text
     }
 }
 
@@ -154,26 +138,27 @@ const ENDINGS_OF_DELIVERY: [&str; 9] = [
 /// The names in the catalogue that would be of a service's delivery, if there were such a
 /// service: what a removed one leaves behind. All others may be what a service itself reads.
 pub fn left_behind<'a>(workspace: &Workspace, catalogue: &'a Catalogue) -> Vec<&'a str> {
-    let needed = needed(workspace);
+    let needed = needed(workspace, catalogue);
     let is_left = |name: &&str| {
         ENDINGS_OF_DELIVERY
             .iter()
             .any(|ending| name.ends_with(ending))
             && needed.iter().all(|needed| needed.name != **name)
-            && form_of(workspace, name) == Form::Text
     };
     catalogue.names().filter(is_left).collect()
 }
 
 /// Every parameter that the delivery of `workspace` uses.
-pub fn needed(workspace: &Workspace) -> Vec<Needed> {
-    let account = ["DOCKER_USER", "DOCKER_PASSWORD", "DOCKER_REPO"];
-    let account = account.into_iter().map(|name| Needed {
-        in_buildspecs: true,
-        ..Needed::optional(name, form_of(workspace, name))
-    });
-    let services = workspace.services.iter().flat_map(of_service);
-    let mut all: Vec<Needed> = account.chain(services).collect();
+pub fn needed(workspace: &Workspace, catalogue: &Catalogue) -> Vec<Needed> {
+    let account = [
+        ("DOCKER_USER", Form::Text),
+        ("DOCKER_PASSWORD", Form::Text),
+        ("DOCKER_REPO", Form::Registry),
+    ];
+    let account = account.map(|(name, form)| Needed::optional(name, form));
+    let services = workspace.services.iter();
+    let services = services.flat_map(|service| of_service(service, catalogue));
+    let mut all: Vec<Needed> = account.into_iter().chain(services).collect();
     for upstream in upstreams(workspace) {
         for environment in [Environment::Staging, Environment::Production] {
             all.push(Needed::new(
@@ -188,6 +173,10 @@ pub fn needed(workspace: &Workspace) -> Vec<Needed> {
             pages_parameter(workspace, service),
             Form::ServiceUrl,
         ));
+    }
+    let read_by_aws = aws::all(workspace, catalogue);
+    for needed in &mut all {
+        needed.read_by_aws = read_by_aws.contains(&needed.name);
     }
     all
 }
@@ -216,7 +205,7 @@ pub fn service_dns_parameter(upstream: &Service, environment: Environment) -> St
     format!("{}_{environment}", service_dns(upstream))
 }
 
-fn of_service(service: &Service) -> Vec<Needed> {
+fn of_service(service: &Service, catalogue: &Catalogue) -> Vec<Needed> {
     let mut all = vec![Needed::new(
         service.repository_parameter(Environment::Staging),
         Form::Repository,
@@ -234,6 +223,14 @@ fn of_service(service: &Service) -> Vec<Needed> {
         service.tested_digest_parameter(),
         Form::Digest,
     ));
+    if aws::has_database(catalogue, service) {
+        for environment in [Environment::Staging, Environment::Production] {
+            all.push(Needed::optional(
+                service.database_parameter(environment),
+                Form::DatabaseUrl,
+            ));
+        }
+    }
     all
 }
 

@@ -3,6 +3,7 @@
 
 mod stacks;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
@@ -125,9 +126,11 @@ fn all_that_is_missing_is_listed_with_the_command_that_sets_it() {
     let check = sandbox.run(ssm(&["params", "check"]));
     check.fails(4, &["it is not in the environment or Parameter Store"]);
     for name in [
-        // The buildspecs name these, so that CodeBuild demands them.
+        // The generated files name these, so that CodeBuild and ECS demand them.
         "DOCKER_USER",
         "DOCKER_PASSWORD",
+        "BACKEND_DATABASE_URL_STAGING",
+        "BACKEND_DATABASE_URL_PRODUCTION",
         "BACKEND_IMAGE_REPO_NAME",
         "BACKEND_FOR_FRONTEND_IMAGE_TAG_PRODUCTION",
         "SERVICE_DNS_PRODUCTION",
@@ -140,8 +143,70 @@ fn all_that_is_missing_is_listed_with_the_command_that_sets_it() {
         let ran = sandbox.run_with_input(&["params", "put", name], "https://example.com");
         assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     }
+    put_databases(&sandbox);
     let check = sandbox.ok(ssm(&["params", "check"]));
     assert!(!check.stderr.contains("warning"), "{}", check.stderr);
+}
+
+fn put_databases(sandbox: &Sandbox) {
+    for name in [
+        "BACKEND_DATABASE_URL_STAGING",
+        "BACKEND_DATABASE_URL_PRODUCTION",
+    ] {
+        let ran = sandbox.run_with_input(&["params", "put", name], "postgres://x/y");
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    }
+}
+
+/// What the generated files name in Parameter Store.
+fn named_for_aws(sandbox: &Sandbox) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for file in sandbox.json(0, &["generate"]) {
+        let text = sandbox.read(file["file"].as_str().unwrap());
+        for line in text.lines() {
+            let arn = line.split_once(":parameter/").map(|(_, name)| name);
+            match arn.map(|name| (name, name.strip_suffix("_${Suffix}"))) {
+                Some((_, Some(stem))) => {
+                    names.extend(["STAGING", "PRODUCTION"].map(|suffix| format!("{stem}_{suffix}")))
+                }
+                Some((name, None)) => drop(names.insert(name.to_owned())),
+                None => {}
+            }
+            // In a buildspec the variable has the parameter's name.
+            if let Some((variable, parameter)) = line.trim().split_once(": ")
+                && parameter.split(' ').next() == Some(variable)
+            {
+                names.insert(variable.to_owned());
+            }
+        }
+    }
+    names
+}
+
+#[test]
+fn what_the_generated_files_name_is_what_must_be_in_parameter_store() {
+    let endpoint = Endpoint::start(|_, call| {
+        Reply::Json(
+            200,
+            json!({ "Parameters": [], "InvalidParameters": call.names() }),
+        )
+    });
+    let sandbox = Sandbox::new().with_parameter_store(endpoint.address());
+    let port = "port = 8080";
+    let keys = format!("{port}\npages = true\nproduction-repository = true");
+    sandbox.edit("backend-for-frontend/Cargo.toml", port, &keys);
+    // A URL for one environment makes it a database in both.
+    let entry = "[BACKEND_FOR_FRONTEND_DATABASE_URL_STAGING]\ndescription = \"more\"\n";
+    let file = sandbox.read("build/parameters.toml");
+    sandbox.write("build/parameters.toml", format!("{file}\n{entry}"));
+    let checked = sandbox.json(4, &ssm(&["params", "check"]));
+    let failed = checked
+        .iter()
+        .filter(|object| object["outcome"] == "failed")
+        .map(|object| object["name"].as_str().unwrap().to_owned());
+    let failed: BTreeSet<_> = failed.collect();
+    assert_eq!(failed, named_for_aws(&sandbox));
+    assert_eq!(failed.len(), 16, "{failed:?}");
 }
 
 #[test]
@@ -152,6 +217,7 @@ fn the_check_warns_of_plain_secrets_and_refuses_equal_tags() {
         .with("DOCKER_USER", "tester")
         .with("DOCKER_REPO", "https://example.com");
     sandbox.ok(["params", "put", "--from-local"]);
+    put_databases(&sandbox);
     // What was stored as plain text is called secret only afterwards.
     let file = sandbox.read("build/parameters.toml") + "\n[API_KEY]\ndescription = \"key\"\n";
     sandbox.write("build/parameters.toml", &file);

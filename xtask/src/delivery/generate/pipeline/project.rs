@@ -1,10 +1,9 @@
 //! The CodeBuild projects, each with a role and a log group of its own.
 
 use super::{fill, logical_id};
-use crate::delivery::generate::buildspec;
 use crate::delivery::model::{Action, Job};
 use crate::image::AwsProcessor;
-use crate::parameters::pages_parameter;
+use crate::parameters::{of_build, pages_parameter};
 use crate::workspace::{Environment, Workspace};
 
 const PROJECT: &str = include_str!("project.yaml");
@@ -58,8 +57,8 @@ fn title(job: Job<'_>) -> String {
 
 fn parameters(workspace: &Workspace, job: Job<'_>) -> Vec<String> {
     match job {
-        Job::Build(service) => buildspec::parameters(service, Environment::Staging),
-        Job::Promote(service) => buildspec::parameters(service, Environment::Production),
+        Job::Build(service) => of_build(service, Environment::Staging),
+        Job::Promote(service) => of_build(service, Environment::Production),
         Job::EndToEnd(service) => vec![pages_parameter(workspace, service)],
     }
 }
