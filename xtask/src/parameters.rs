@@ -4,6 +4,7 @@
 //! `--parameters` names: the file `build/parameters.toml`, nothing, or AWS
 //! Systems Manager Parameter Store.
 
+pub mod account;
 mod aws;
 mod catalogue;
 mod needed;
@@ -24,7 +25,7 @@ use crate::error::{Fault, Kind};
 use crate::oci::{RepositoryName, Tag};
 use crate::process;
 use crate::workspace::{Environment, Service, Workspace};
-pub use aws::{Secret, of_build, of_container, of_image};
+pub use aws::{Secret, of_build, of_container};
 pub use catalogue::{Catalogue, FILE, is_secret_by_name};
 pub use needed::{
     Form, Needed, is_base_url, left_behind, needed, pages_parameter, service_dns,

@@ -4,12 +4,9 @@
 
 use std::collections::BTreeSet;
 
-use super::Catalogue;
 use super::needed::{pages_parameter, service_dns};
+use super::{Catalogue, account};
 use crate::workspace::{Environment, Service, Workspace};
-
-/// The account at the registry.
-const ACCOUNT: [&str; 3] = ["DOCKER_USER", "DOCKER_PASSWORD", "DOCKER_REPO"];
 
 /// A variable of a container, and the parameter with its value.
 pub struct Secret {
@@ -19,16 +16,13 @@ pub struct Secret {
     pub parameter: String,
 }
 
-/// The parameters that the build of `service` for `environment` reads.
-pub fn of_build(service: &Service, environment: Environment) -> Vec<String> {
-    let account = ACCOUNT.map(str::to_owned).into_iter();
-    account.chain(of_image(service, environment)).collect()
-}
-
-/// Production also reads where staging is: a release copies from there, and is
-/// refused where both have the same tag.
-pub fn of_image(service: &Service, environment: Environment) -> Vec<String> {
-    let mut names = vec![service.repository_parameter(Environment::Staging)];
+/// The parameters that the build of `service` for `environment` reads. Production also
+/// reads where staging is: a release copies from there, and is refused where both have
+/// the same tag.
+pub fn of_build(catalogue: &Catalogue, service: &Service, environment: Environment) -> Vec<String> {
+    let account = account::parameters(catalogue);
+    let mut names: Vec<_> = account.map(|(name, _)| name.to_owned()).collect();
+    names.push(service.repository_parameter(Environment::Staging));
     if environment == Environment::Production && service.production_repository {
         names.push(service.repository_parameter(Environment::Production));
     }
@@ -79,7 +73,7 @@ pub(super) fn all(workspace: &Workspace, catalogue: &Catalogue) -> BTreeSet<Stri
         .collect();
     for service in &workspace.services {
         for environment in [Environment::Staging, Environment::Production] {
-            all.extend(of_build(service, environment));
+            all.extend(of_build(catalogue, service, environment));
             let secrets = of_container(workspace, catalogue, service).into_iter();
             all.extend(secrets.map(|secret| secret.in_environment(environment)));
         }

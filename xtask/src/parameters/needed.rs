@@ -2,7 +2,7 @@
 
 use ureq::http::Uri;
 
-use super::{Catalogue, aws};
+use super::{Catalogue, account, aws};
 use crate::error::{Fault, Kind};
 use crate::oci::{Digest, Host, RepositoryName, Tag};
 use crate::workspace::{Environment, Service, Workspace};
@@ -150,15 +150,11 @@ pub fn left_behind<'a>(workspace: &Workspace, catalogue: &'a Catalogue) -> Vec<&
 
 /// Every parameter that the delivery of `workspace` uses.
 pub fn needed(workspace: &Workspace, catalogue: &Catalogue) -> Vec<Needed> {
-    let account = [
-        ("DOCKER_USER", Form::Text),
-        ("DOCKER_PASSWORD", Form::Text),
-        ("DOCKER_REPO", Form::Registry),
-    ];
+    let account = account::parameters(catalogue);
     let account = account.map(|(name, form)| Needed::optional(name, form));
     let services = workspace.services.iter();
     let services = services.flat_map(|service| of_service(service, catalogue));
-    let mut all: Vec<Needed> = account.into_iter().chain(services).collect();
+    let mut all: Vec<Needed> = account.chain(services).collect();
     for upstream in upstreams(workspace) {
         for environment in [Environment::Staging, Environment::Production] {
             all.push(Needed::new(

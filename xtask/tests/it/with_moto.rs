@@ -14,6 +14,8 @@ use std::sync::{Arc, Mutex};
 use serde_json::json;
 
 use crate::support::parameter_store::{Call, Endpoint, Moto, Reply, refusal};
+use crate::support::scripted::Scripted;
+use crate::support::stock::{self, STOCK};
 use crate::support::{Ran, Sandbox, tiny};
 
 const CANARY: &str = "canary-7c1f-password";
@@ -195,10 +197,16 @@ fn what_the_generated_files_name_is_what_must_be_in_parameter_store() {
     let port = "port = 8080";
     let keys = format!("{port}\npages = true\nproduction-repository = true");
     sandbox.edit("backend-for-frontend/Cargo.toml", port, &keys);
+    let list = |name: &str| {
+        let file = sandbox.read("build/parameters.toml");
+        let entry = format!("\n[{name}]\ndescription = \"more\"\n");
+        sandbox.write("build/parameters.toml", file + &entry);
+    };
     // A URL for one environment makes it a database in both.
-    let entry = "[BACKEND_FOR_FRONTEND_DATABASE_URL_STAGING]\ndescription = \"more\"\n";
-    let file = sandbox.read("build/parameters.toml");
-    sandbox.write("build/parameters.toml", format!("{file}\n{entry}"));
+    list("BACKEND_FOR_FRONTEND_DATABASE_URL_STAGING");
+    let named = named_for_aws(&sandbox);
+    assert!(!named.contains("DOCKER_TOKEN_REALM"), "{named:?}");
+    list("DOCKER_TOKEN_REALM");
     let checked = sandbox.json(4, &ssm(&["params", "check"]));
     let failed = checked
         .iter()
@@ -206,7 +214,8 @@ fn what_the_generated_files_name_is_what_must_be_in_parameter_store() {
         .map(|object| object["name"].as_str().unwrap().to_owned());
     let failed: BTreeSet<_> = failed.collect();
     assert_eq!(failed, named_for_aws(&sandbox));
-    assert_eq!(failed.len(), 16, "{failed:?}");
+    assert_eq!(failed.len(), named.len() + 1, "{failed:?}");
+    assert_eq!(failed.len(), 17, "{failed:?}");
 }
 
 #[test]
@@ -378,6 +387,47 @@ fn twenty_five_parameters_take_three_calls() {
     assert_eq!(read.count(), 25);
     assert_eq!(endpoint.calls().len(), 3);
     assert!(endpoint.calls().iter().all(|call| call.names().len() <= 10));
+}
+
+#[test]
+fn a_name_that_is_not_listed_is_read_once() {
+    let endpoint = Endpoint::start(|_, call| match &call.names()[..] {
+        ["/login/user"] => call.all_found("tester"),
+        names => Reply::Json(200, json!({ "Parameters": [], "InvalidParameters": names })),
+    });
+    let sandbox = tiny::workspace().with_parameter_store(endpoint.address());
+    let buildspec = "\
+version: 0.2
+env:
+  parameter-store: { USER: /login/user, AGAIN: /login/user, TOKEN: /login/nothing }
+phases: { build: { commands: [\"true\"] } }
+";
+    sandbox.write("buildspec.yml", buildspec);
+    let ran = sandbox.run(ssm(&["codebuild", "run", "buildspec.yml"]));
+    ran.fails(4, &["the parameter /login/nothing is missing"]);
+    let calls = endpoint.calls();
+    for name in ["/login/user", "/login/nothing"] {
+        let asked = calls.iter().filter(|call| call.names().contains(&name));
+        assert_eq!(asked.count(), 1, "{name}: {calls:?}");
+    }
+}
+
+#[test]
+fn a_realm_that_nobody_needs_is_not_asked_for() {
+    let endpoint = Endpoint::start(|_, _| refusal(400, "AccessDeniedException", "not granted"));
+    let registry = Scripted::start(STOCK.state());
+    let sandbox = stock::sandbox(&registry)
+        .with_parameter_store(endpoint.address())
+        .with("BACKEND_IMAGE_TAG_STAGING", "1.0.SNAPSHOT")
+        .with("BACKEND_IMAGE_TAG_PRODUCTION", "1.0.RELEASE");
+    let digest = STOCK.new.to_string();
+    sandbox.ok(ssm(&["promote", "backend", "--digest", &digest]));
+    assert!(
+        registry
+            .asked()
+            .iter()
+            .any(|line| line.starts_with("GET /token"))
+    );
 }
 
 /// Lists the parameters of an endpoint.

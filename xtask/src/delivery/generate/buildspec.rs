@@ -2,7 +2,7 @@
 //! (AWS CodeBuild User Guide, "Build specification reference for CodeBuild").
 
 use crate::delivery::template::fill;
-use crate::parameters::{of_image, pages_parameter};
+use crate::parameters::{Catalogue, of_build, pages_parameter};
 use crate::workspace::{Environment, Service, Workspace};
 
 const STAGING: &str = include_str!("buildspec/staging.yml");
@@ -10,12 +10,16 @@ const PRODUCTION: &str = include_str!("buildspec/production.yml");
 const END_TO_END: &str = include_str!("buildspec/e2e.yml");
 
 /// Builds the image and tags it for staging, or promotes it.
-pub(super) fn of_environment(service: &Service, environment: Environment) -> String {
+pub(super) fn of_environment(
+    catalogue: &Catalogue,
+    service: &Service,
+    environment: Environment,
+) -> String {
     let template = match environment {
         Environment::Staging => STAGING,
         Environment::Production => PRODUCTION,
     };
-    let lines = of_image(service, environment)
+    let lines = of_build(catalogue, service, environment)
         .iter()
         .map(|name| format!("    {name}: {name}\n"))
         .collect::<String>();
