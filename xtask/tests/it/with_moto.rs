@@ -584,7 +584,8 @@ fn a_write_that_aws_refuses_does_not_quote_the_value() {
 fn what_was_written_before_the_time_was_over_is_said_to_be() {
     let endpoint = Endpoint::start(|before, _| match before {
         0 => Reply::Json(200, json!({ "Version": 1 })),
-        _ => Reply::Cut,
+        1 => Reply::Cut,
+        _ => Reply::Silence,
     });
     let sandbox = tiny::workspace().with_parameter_store(endpoint.address());
     let ran = sandbox.run(["params", "put", "--from-local", "--timeout", "10"]);
@@ -596,8 +597,55 @@ fn what_was_written_before_the_time_was_over_is_said_to_be() {
     );
     ran.fails(
         7,
-        &["TINY_IMAGE_TAG_STAGING", "within the time limit of 10 s: "],
+        &[
+            "TINY_IMAGE_TAG_STAGING",
+            "within the time limit of 10 s: ",
+            "hint: it may have been written all the same",
+        ],
     );
+}
+
+#[test]
+fn a_write_whose_answer_got_lost_is_found_where_it_was_done() {
+    let put = |name: &str, lost: usize, stored: serde_json::Value| {
+        let endpoint = Endpoint::start(move |before, call| match &*call.action {
+            "PutParameter" if before < lost => Reply::Cut,
+            "PutParameter" => refusal(400, "ParameterAlreadyExists", "it exists"),
+            _ => Reply::Json(
+                200,
+                json!({ "Parameters": [stored], "InvalidParameters": [] }),
+            ),
+        });
+        let sandbox = Sandbox::new().with_parameter_store(endpoint.address());
+        let ran = sandbox.run_with_input(&["params", "put", name], "canary-7");
+        assert!(!format!("{ran:?}").contains("canary"), "{ran:?}");
+        ran
+    };
+    let tag = "BACKEND_IMAGE_TAG_STAGING";
+    let stored = |name: &str, kind: &str, value: &str| json!({ "Name": name, "Type": kind, "Value": value, "Version": 3 });
+    // The second is of a command whose answer got lost altogether.
+    for lost in [2, 0] {
+        let ran = put(tag, lost, stored(tag, "String", "canary-7"));
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        assert_eq!(ran.stdout, format!("{tag} stored, version 3\n"));
+    }
+    let password = "DOCKER_PASSWORD";
+    for (name, kind, value) in [
+        (tag, "String", "another"),
+        (password, "String", "canary-7"),
+        (password, "SecureString", "another"),
+    ] {
+        let ran = put(name, 1, stored(name, kind, value));
+        ran.fails(3, &["it exists", "hint: `--overwrite`"]);
+    }
+    // Without leave to read it, it stays refused.
+    let endpoint = Endpoint::start(|_, call| match &*call.action {
+        "PutParameter" => refusal(400, "ParameterAlreadyExists", "it exists"),
+        _ => refusal(400, "AccessDeniedException", "not granted"),
+    });
+    let sandbox = Sandbox::new().with_parameter_store(endpoint.address());
+    let ran = sandbox.run_with_input(&["params", "put", tag], "canary-7");
+    ran.fails(3, &["it exists", "hint: `--overwrite`"]);
 }
 
 #[test]
