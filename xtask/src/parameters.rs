@@ -27,10 +27,7 @@ use crate::process;
 use crate::workspace::{Environment, Service, Workspace};
 pub use aws::{Secret, of_build, of_container};
 pub use catalogue::{Catalogue, FILE, is_secret_by_name};
-pub use needed::{
-    Form, Needed, is_base_url, left_behind, needed, pages_parameter, service_dns,
-    service_dns_parameter,
-};
+pub use needed::{Form, Needed, is_base_url, left_behind, needed, pages_parameter};
 pub use parameter_store_protocol::{NewParameter, Write};
 use store::Store;
 pub use value::{Origin, Value};

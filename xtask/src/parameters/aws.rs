@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use super::needed::{pages_parameter, service_dns};
+use super::needed::pages_parameter;
 use super::{Catalogue, account};
 use crate::workspace::{Environment, Service, Workspace};
 
@@ -12,7 +12,7 @@ use crate::workspace::{Environment, Service, Workspace};
 pub struct Secret {
     /// The variable.
     pub variable: String,
-    /// The parameter's name without its end, which is the environment's.
+    /// The parameter, of which each environment has its own.
     pub parameter: String,
 }
 
@@ -40,28 +40,25 @@ pub fn of_container(
 ) -> Vec<Secret> {
     let database = has_database(catalogue, service).then(|| Secret {
         variable: "DATABASE_URL".to_owned(),
-        parameter: format!("{}_DATABASE_URL", service.prefix()),
+        parameter: service.database_parameter(),
     });
     let upstreams = workspace
         .services
         .iter()
         .filter(|other| service.upstreams.contains(&other.package))
         .map(|upstream| Secret {
-            variable: service_dns(upstream),
-            parameter: service_dns(upstream),
+            variable: upstream.address_parameter(),
+            parameter: upstream.address_parameter(),
         });
     database.into_iter().chain(upstreams).collect()
 }
 
 /// Whether `service` has a database: the catalogue has a URL of one.
 pub(super) fn has_database(catalogue: &Catalogue, service: &Service) -> bool {
-    let has_url = |environment| {
-        let name = service.database_parameter(environment);
-        catalogue.entry(&name).is_some()
-    };
-    [Environment::Staging, Environment::Production]
-        .into_iter()
-        .any(has_url)
+    let name = service.database_parameter();
+    let has_url =
+        |environment: Environment| catalogue.entry(&environment.parameter(&name)).is_some();
+    Environment::ALL.into_iter().any(has_url)
 }
 
 /// All of these parameters. Without one of them a build or a task does not start, although
@@ -72,19 +69,11 @@ pub(super) fn all(workspace: &Workspace, catalogue: &Catalogue) -> BTreeSet<Stri
         .map(|service| pages_parameter(workspace, service))
         .collect();
     for service in &workspace.services {
-        for environment in [Environment::Staging, Environment::Production] {
+        for environment in Environment::ALL {
             all.extend(of_build(catalogue, service, environment));
             let secrets = of_container(workspace, catalogue, service).into_iter();
-            all.extend(secrets.map(|secret| secret.in_environment(environment)));
+            all.extend(secrets.map(|secret| environment.parameter(&secret.parameter)));
         }
     }
     all
-}
-
-impl Secret {
-    /// The parameter's whole name.
-    fn in_environment(&self, environment: Environment) -> String {
-        let environment = environment.to_string().to_ascii_uppercase();
-        format!("{}_{environment}", self.parameter)
-    }
 }

@@ -5,7 +5,7 @@ use ureq::http::Uri;
 use super::{Catalogue, account, aws};
 use crate::error::{Fault, Kind};
 use crate::oci::{Digest, Host, RepositoryName, Tag};
-use crate::workspace::{Environment, Service, Workspace};
+use crate::workspace::{Environment, Service, Workspace, parameter_endings};
 
 /// The form of a parameter's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,27 +122,12 @@ impl Needed {
     }
 }
 
-/// How the names of the parameters end that a delivery may use.
-const ENDINGS_OF_DELIVERY: [&str; 9] = [
-    "_IMAGE_REPO_NAME",
-    "_IMAGE_REPO_NAME_PRODUCTION",
-    "_IMAGE_TAG_STAGING",
-    "_IMAGE_TAG_PRODUCTION",
-    "_TESTED_DIGEST",
-    "_DATABASE_URL_STAGING",
-    "_DATABASE_URL_PRODUCTION",
-    "SERVICE_DNS_STAGING",
-    "SERVICE_DNS_PRODUCTION",
-];
-
 /// The names in the catalogue that would be of a service's delivery, if there were such a
 /// service: what a removed one leaves behind. All others may be what a service itself reads.
 pub fn left_behind<'a>(workspace: &Workspace, catalogue: &'a Catalogue) -> Vec<&'a str> {
     let needed = needed(workspace, catalogue);
     let is_left = |name: &&str| {
-        ENDINGS_OF_DELIVERY
-            .iter()
-            .any(|ending| name.ends_with(ending))
+        parameter_endings().any(|ending| name.ends_with(&ending))
             && needed.iter().all(|needed| needed.name != **name)
     };
     catalogue.names().filter(is_left).collect()
@@ -156,11 +141,9 @@ pub fn needed(workspace: &Workspace, catalogue: &Catalogue) -> Vec<Needed> {
     let services = services.flat_map(|service| of_service(service, catalogue));
     let mut all: Vec<Needed> = account.chain(services).collect();
     for upstream in upstreams(workspace) {
-        for environment in [Environment::Staging, Environment::Production] {
-            all.push(Needed::new(
-                service_dns_parameter(upstream, environment),
-                Form::ServiceUrl,
-            ));
+        for environment in Environment::ALL {
+            let name = environment.parameter(&upstream.address_parameter());
+            all.push(Needed::new(name, Form::ServiceUrl));
         }
     }
     let alone = workspace.with_pages().into_iter();
@@ -182,23 +165,7 @@ pub fn needed(workspace: &Workspace, catalogue: &Catalogue) -> Vec<Needed> {
 pub fn pages_parameter(workspace: &Workspace, service: &Service) -> String {
     let mut services = workspace.services.iter();
     let upstream = services.find(|other| service.upstreams.contains(&other.package));
-    service_dns_parameter(upstream.unwrap_or(service), Environment::Staging)
-}
-
-/// The variable with the base URL of `upstream`; the first service of the
-/// project, `backend`, has it without a prefix.
-pub fn service_dns(upstream: &Service) -> String {
-    if upstream.package == "backend" {
-        "SERVICE_DNS".to_owned()
-    } else {
-        format!("{}_SERVICE_DNS", upstream.prefix())
-    }
-}
-
-/// The parameter with its value in `environment`.
-pub fn service_dns_parameter(upstream: &Service, environment: Environment) -> String {
-    let environment = environment.to_string().to_ascii_uppercase();
-    format!("{}_{environment}", service_dns(upstream))
+    Environment::Staging.parameter(&upstream.unwrap_or(service).address_parameter())
 }
 
 fn of_service(service: &Service, catalogue: &Catalogue) -> Vec<Needed> {
@@ -212,7 +179,7 @@ fn of_service(service: &Service, catalogue: &Catalogue) -> Vec<Needed> {
             Form::Repository,
         ));
     }
-    for environment in [Environment::Staging, Environment::Production] {
+    for environment in Environment::ALL {
         all.push(Needed::new(service.tag_parameter(environment), Form::Tag));
     }
     all.push(Needed::optional(
@@ -220,11 +187,9 @@ fn of_service(service: &Service, catalogue: &Catalogue) -> Vec<Needed> {
         Form::Digest,
     ));
     if aws::has_database(catalogue, service) {
-        for environment in [Environment::Staging, Environment::Production] {
-            all.push(Needed::optional(
-                service.database_parameter(environment),
-                Form::DatabaseUrl,
-            ));
+        for environment in Environment::ALL {
+            let name = environment.parameter(&service.database_parameter());
+            all.push(Needed::optional(name, Form::DatabaseUrl));
         }
     }
     all
