@@ -4,6 +4,8 @@
 //! `--parameters` names: the file `build/parameters.toml`, nothing, or AWS
 //! Systems Manager Parameter Store.
 
+pub mod account;
+mod aws;
 mod catalogue;
 mod needed;
 mod store;
@@ -23,11 +25,9 @@ use crate::error::{Fault, Kind};
 use crate::oci::{RepositoryName, Tag};
 use crate::process;
 use crate::workspace::{Environment, Service, Workspace};
+pub use aws::{Secret, of_build, of_container};
 pub use catalogue::{Catalogue, FILE, is_secret_by_name};
-pub use needed::{
-    Form, Needed, is_base_url, left_behind, needed, pages_parameter, service_dns,
-    service_dns_parameter,
-};
+pub use needed::{Form, Needed, is_base_url, left_behind, needed, pages_parameter};
 pub use parameter_store_protocol::{NewParameter, Write};
 use store::Store;
 pub use value::{Origin, Value};
@@ -96,9 +96,9 @@ impl Parameters {
     }
 
     /// Whether `needed` must be there: what may be missing elsewhere may not be in
-    /// Parameter Store, where the buildspecs name it.
+    /// Parameter Store, where AWS reads it.
     pub fn demands(&self, needed: &Needed) -> bool {
-        !needed.optional || (needed.in_buildspecs && self.source == SourceChoice::Ssm)
+        !needed.optional || (needed.read_by_aws && self.source == SourceChoice::Ssm)
     }
 
     /// Writes parameters into Parameter Store, whatever the source is; gives the new
@@ -361,10 +361,10 @@ fn secrets(workspace: &Workspace, catalogue: &Catalogue, needed: &[Needed]) -> V
 /// What the delivery uses, then what only `catalogue` has: a service may use that, the
 /// delivery does not.
 fn with_optional(workspace: &Workspace, catalogue: &Catalogue) -> Vec<Needed> {
-    let mut needed = needed(workspace);
+    let mut needed = needed(workspace, catalogue);
     for name in catalogue.names() {
         if needed.iter().all(|needed| needed.name != name) {
-            needed.push(Needed::optional(name, needed::form_of(workspace, name)));
+            needed.push(Needed::optional(name, Form::Text));
         }
     }
     needed

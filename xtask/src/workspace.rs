@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 use crate::error::Kind;
-pub use service::{Service, TagPolicy, prefix_of};
+pub use service::{Service, TagPolicy, parameter_endings, prefix_of};
 pub use source::{Source, is_dirty};
 
 /// Where an image runs.
@@ -24,6 +24,16 @@ pub enum Environment {
     Staging,
     /// Where tested images are released.
     Production,
+}
+
+impl Environment {
+    /// All of them, in the order in which an image comes to them.
+    pub const ALL: [Self; 2] = [Self::Staging, Self::Production];
+
+    /// The name of the parameter `name` where each environment has one of its own.
+    pub fn parameter(self, name: &str) -> String {
+        format!("{name}_{}", self.to_string().to_ascii_uppercase())
+    }
 }
 
 impl fmt::Display for Environment {

@@ -4,6 +4,9 @@ use aws_sdk_ssm::config::http::HttpResponse;
 use aws_sdk_ssm::error::{ProvideErrorMetadata, SdkError};
 use parameter_store_protocol::{Class, Failure};
 
+/// The code for a parameter that exists and was not to be overwritten.
+const EXISTS: &str = "ParameterAlreadyExists";
+
 /// An error of a call, with its code where AWS gave one. Throttling, access and
 /// signatures are no modelled errors of the calls: the code is what tells them apart
 /// (AWS Systems Manager API Reference, "Common Errors").
@@ -25,6 +28,16 @@ impl Refusal {
         self.code
             .as_deref()
             .is_some_and(|code| about_names.contains(&code))
+    }
+
+    /// Whether the parameter exists.
+    pub(crate) fn is_about_one_that_exists(&self) -> bool {
+        self.code.as_deref() == Some(EXISTS)
+    }
+
+    /// Whether what was asked may have been done all the same: the answer got lost.
+    pub(crate) fn leaves_open(&self) -> bool {
+        self.code.is_none() || self.class() == Class::Unavailable
     }
 
     fn class(&self) -> Class {
@@ -124,7 +137,7 @@ fn class_of_code(code: &str) -> Option<Class> {
         | "ThrottlingException"
         | "TooManyRequestsException"
         | "TooManyUpdates" => Class::Unavailable,
-        "ParameterAlreadyExists" => Class::Refused,
+        EXISTS => Class::Refused,
         _ => return None,
     })
 }

@@ -93,21 +93,42 @@ pub(crate) async fn write(
 ) -> BTreeMap<String, Writing> {
     let mut written = BTreeMap::new();
     for parameter in &write.parameters {
-        let what = format!("writing the parameter {}", parameter.name);
-        let writing = match clock.bound(put(client, parameter, write)).await {
-            Ok(Ok(version)) => Writing::Stored(version),
-            Ok(Err(refusal)) => Writing::Failed(refusal.about(&what, Some(&parameter.value))),
-            Err(late) => Writing::Failed(Failure {
-                message: format!("{what}: {}", late.message),
-                ..late
-            }),
+        let writing = match put_in_time(client, parameter, write, clock).await {
+            Ok(version) => Writing::Stored(version),
+            Err(failure) => Writing::Failed(failure),
         };
         written.insert(parameter.name.clone(), writing);
     }
     written
 }
 
-/// Writes a parameter and gives its new version.
+async fn put_in_time(
+    client: &Client,
+    parameter: &NewParameter,
+    write: &Write,
+    clock: &Clock,
+) -> Result<i64, Failure> {
+    let what = format!("writing the parameter {}", parameter.name);
+    let (mut failure, may_be_written) = match clock.bound(put(client, parameter, write)).await {
+        Ok(Ok(version)) => return Ok(version),
+        Ok(Err(refusal)) => {
+            let failure = refusal.about(&what, Some(&parameter.value));
+            (failure, refusal.leaves_open())
+        }
+        Err(late) => {
+            let message = format!("{what}: {}", late.message);
+            (Failure { message, ..late }, true)
+        }
+    };
+    if may_be_written {
+        let hint = "it may have been written all the same: the same command tells";
+        failure.hints.insert(0, hint.into());
+    }
+    Err(failure)
+}
+
+/// Writes a parameter and gives its new version, or the one that it has where it is so
+/// already: a try whose answer got lost, also one of an earlier command, has stored it.
 async fn put(client: &Client, parameter: &NewParameter, write: &Write) -> Result<i64, Refusal> {
     let (kind, key) = if parameter.secret {
         (ParameterType::SecureString, write.key.clone())
@@ -116,5 +137,17 @@ async fn put(client: &Client, parameter: &NewParameter, write: &Write) -> Result
     };
     let call = client.put_parameter().name(&parameter.name);
     let call = call.value(&parameter.value).r#type(kind).set_key_id(key);
-    Ok(call.overwrite(write.overwrite).send().await?.version)
+    let answer = call.overwrite(write.overwrite).send().await;
+    let refusal = match answer.map_err(Refusal::from) {
+        Ok(answer) => return Ok(answer.version),
+        Err(refusal) => refusal,
+    };
+    if refusal.is_about_one_that_exists()
+        && let Ok(readings) = read_batch(client, std::slice::from_ref(&parameter.name)).await
+        && let Some(Reading::Found(stored)) = readings.get(&parameter.name)
+        && (&stored.value, stored.encrypted) == (&parameter.value, parameter.secret)
+    {
+        return Ok(stored.version);
+    }
+    Err(refusal)
 }

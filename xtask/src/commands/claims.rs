@@ -7,8 +7,6 @@ use crate::oci::{Location, RepositoryName, Tag};
 use crate::promotion::PREVIOUS;
 use crate::workspace::{Environment, Service};
 
-const ENVIRONMENTS: [Environment; 2] = [Environment::Staging, Environment::Production];
-
 /// A tag that a service writes, and the parameter that says so.
 pub(super) struct Claim {
     repository: RepositoryName,
@@ -28,7 +26,7 @@ impl Claim {
 /// # Errors
 /// Where both parameters lead to one tag.
 pub(super) fn check(context: &Context, service: &Service) -> Result<(), Fault> {
-    ENVIRONMENTS
+    Environment::ALL
         .into_iter()
         .try_for_each(|environment| check_tag(context, &service.tag_parameter(environment)))
 }
@@ -58,7 +56,7 @@ pub(super) fn check_tag(context: &Context, parameter: &str) -> Result<(), Fault>
 /// nothing: whoever needs it says so.
 fn claims_of(context: &Context, service: &Service) -> Vec<Claim> {
     let mut claims = Vec::new();
-    for environment in ENVIRONMENTS {
+    for environment in Environment::ALL {
         let parameters = &context.parameters;
         let image = parameters.peek_image(&context.workspace, service, environment);
         let Some((repository, tag)) = image else {

@@ -9,7 +9,6 @@ use crate::delivery::{self, Onboarded};
 use crate::error::Kind;
 use crate::files::FolderLock;
 use crate::image::{self, Engine};
-use crate::parameters::service_dns_parameter;
 use crate::process::{self, CommandLine};
 use crate::workspace::{Environment, Service, Workspace};
 
@@ -140,10 +139,9 @@ fn parameters_to_put(workspace: &Workspace, service: &Service) -> Vec<String> {
         .services
         .iter()
         .filter(|other| service.upstreams.contains(&other.package));
-    let environments = [Environment::Staging, Environment::Production];
-    let own = environments.map(|environment| service.tag_parameter(environment));
+    let own = Environment::ALL.map(|environment| service.tag_parameter(environment));
     let elsewhere = upstreams.flat_map(|upstream| {
-        environments.map(|environment| service_dns_parameter(upstream, environment))
+        Environment::ALL.map(|environment| environment.parameter(&upstream.address_parameter()))
     });
     [service.repository_parameter(Environment::Staging)]
         .into_iter()

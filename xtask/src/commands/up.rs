@@ -7,7 +7,6 @@ use self::running::{Audience, Started, start};
 use super::{Context, Entry, Report};
 use crate::error::Kind;
 use crate::image::{self, Unpacked};
-use crate::parameters::service_dns;
 use crate::process;
 use crate::registry::Access;
 use crate::workspace::{Environment, Service};
@@ -108,12 +107,12 @@ impl Up {
             .iter()
             .filter(|other| service.upstreams.contains(&other.service.package))
         {
-            variables.push((service_dns(other.service), other.url()));
+            variables.push((other.service.address_parameter(), other.url()));
         }
         let database = match self.environment {
             Some(environment) => context
                 .parameters
-                .find(&service.database_parameter(environment))?,
+                .find(&environment.parameter(&service.database_parameter()))?,
             None => None,
         };
         match database {

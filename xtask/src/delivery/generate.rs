@@ -44,7 +44,7 @@ pub fn generate(workspace: &Workspace, catalogue: &Catalogue) -> Result<Vec<Gene
     };
     let mut files = Vec::new();
     for service in &workspace.services {
-        files.extend(buildspecs(workspace, service, is_page(service)));
+        files.extend(buildspecs(workspace, catalogue, service, is_page(service)));
     }
     let build = |name: &str, text| Generated {
         path: PathBuf::from("build").join(name),
@@ -56,7 +56,10 @@ pub fn generate(workspace: &Workspace, catalogue: &Catalogue) -> Result<Vec<Gene
             "environment.yaml",
             environment::environment(workspace, catalogue, processor),
         ),
-        build("pipeline.yaml", pipeline::pipeline(workspace, processor)),
+        build(
+            "pipeline.yaml",
+            pipeline::pipeline(workspace, catalogue, processor),
+        ),
         build("pipeline.md", picture::picture(workspace, catalogue)),
     ]);
     Ok(files)
@@ -75,12 +78,17 @@ pub fn orphans(workspace: &Workspace, generated: &[Generated]) -> Vec<PathBuf> {
     places.filter(is_orphan).collect()
 }
 
-fn buildspecs(workspace: &Workspace, service: &Service, has_pages: bool) -> Vec<Generated> {
+fn buildspecs(
+    workspace: &Workspace,
+    catalogue: &Catalogue,
+    service: &Service,
+    has_pages: bool,
+) -> Vec<Generated> {
     let file = |job: Job<'_>, text| Generated {
         path: job.buildspec().into(),
         text,
     };
-    let of = |environment| buildspec::of_environment(service, environment);
+    let of = |environment| buildspec::of_environment(catalogue, service, environment);
     let end_to_end = has_pages.then(|| {
         file(
             Job::EndToEnd(service),

@@ -177,11 +177,10 @@ fn aliases(document: &Document) -> impl Iterator<Item = Finding> {
 
 /// The containers that the task definitions of `build/environment.yaml` have.
 fn containers(workspace: &Workspace) -> Vec<String> {
-    let environments = [Environment::Staging, Environment::Production];
     let services = workspace.services.iter();
     services
         .flat_map(|service| {
-            environments.map(|environment| workspace.container_name(service, environment))
+            Environment::ALL.map(|environment| workspace.container_name(service, environment))
         })
         .collect()
 }

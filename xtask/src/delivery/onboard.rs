@@ -11,8 +11,8 @@ use toml_edit::DocumentMut;
 
 use super::generate;
 use crate::files;
-use crate::parameters::{Catalogue, FILE, service_dns_parameter};
-use crate::workspace::{Environment, Service, Workspace, prefix_of};
+use crate::parameters::{Catalogue, FILE};
+use crate::workspace::{Environment, Service, Workspace};
 use changes::Changes;
 
 /// A service that was added, unless it is dropped before it is kept.
@@ -54,9 +54,10 @@ pub fn onboard(workspace: &Workspace, package: &str, upstreams: &[&Service]) -> 
         "Cargo.toml".into(),
         with_member(&root.join("Cargo.toml"), package)?,
     ));
-    files.push((FILE.into(), with_parameters(root, package, upstreams)?));
     let mut written = write(&changes, root, files)?;
     let workspace = Workspace::containing(root)?;
+    let parameters = with_parameters(root, workspace.service(package)?, upstreams)?;
+    written.extend(write(&changes, root, [(FILE.into(), parameters)])?);
     let generated = generate(&workspace, &Catalogue::read(root)?)?;
     let generated = generated.into_iter().map(|file| (file.path, file.text));
     written.extend(write(&changes, root, generated)?);
@@ -101,36 +102,36 @@ fn with_member(manifest: &Path, package: &str) -> Result<String> {
     Ok(document.to_string())
 }
 
-fn with_parameters(root: &Path, package: &str, upstreams: &[&Service]) -> Result<String> {
+fn with_parameters(root: &Path, service: &Service, upstreams: &[&Service]) -> Result<String> {
     let path = root.join(FILE);
     let text = files::read_text(&path).with_context(|| format!("reading {}", path.display()))?;
     let catalogue = Catalogue::read(root)?;
-    let prefix = prefix_of(package);
+    let package = &service.package;
     let mut entries = vec![
         (
-            format!("{prefix}_IMAGE_REPO_NAME"),
+            service.repository_parameter(Environment::Staging),
             format!("Where the images of {package} live"),
             Some(format!("oci:registry/{package}")),
         ),
         (
-            format!("{prefix}_IMAGE_TAG_STAGING"),
+            service.tag_parameter(Environment::Staging),
             "The tag of the image that runs in staging".to_owned(),
             Some("1.0.SNAPSHOT".to_owned()),
         ),
         (
-            format!("{prefix}_IMAGE_TAG_PRODUCTION"),
+            service.tag_parameter(Environment::Production),
             "The tag of the image that runs in production".to_owned(),
             Some("1.0.RELEASE".to_owned()),
         ),
         (
-            format!("{prefix}_TESTED_DIGEST"),
+            service.tested_digest_parameter(),
             "The digest that was approved; the pipeline sets it".to_owned(),
             None,
         ),
     ];
     for upstream in upstreams {
-        for environment in [Environment::Staging, Environment::Production] {
-            let name = service_dns_parameter(upstream, environment);
+        for environment in Environment::ALL {
+            let name = environment.parameter(&upstream.address_parameter());
             let description = format!(
                 "The base URL of {} in {environment}, with its scheme",
                 upstream.package

@@ -2,10 +2,10 @@
 
 use ureq::http::Uri;
 
-use super::Catalogue;
+use super::{Catalogue, account, aws};
 use crate::error::{Fault, Kind};
 use crate::oci::{Digest, Host, RepositoryName, Tag};
-use crate::workspace::{Environment, Service, Workspace};
+use crate::workspace::{Environment, Service, Workspace, parameter_endings};
 
 /// The form of a parameter's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,9 +99,9 @@ pub struct Needed {
     pub form: Form,
     /// Whether it may be missing.
     pub optional: bool,
-    /// Whether the buildspecs name it: CodeBuild starts no build where Parameter
-    /// Store lacks it, although the tool itself would do without.
-    pub in_buildspecs: bool,
+    /// Whether AWS itself reads it, so that Parameter Store must have it, although the
+    /// tool may do without.
+    pub read_by_aws: bool,
 }
 
 impl Needed {
@@ -110,7 +110,7 @@ impl Needed {
             name: name.into(),
             form,
             optional: false,
-            in_buildspecs: false,
+            read_by_aws: false,
         }
     }
 
@@ -122,64 +122,28 @@ impl Needed {
     }
 }
 
-/// The form of a parameter that no service's delivery demands.
-pub(super) fn form_of(workspace: &Workspace, name: &str) -> Form {
-    let is_database = |service: &Service| {
-        [Environment::Staging, Environment::Production]
-            .iter()
-            .any(|environment| service.database_parameter(*environment) == name)
-    };
-    if name == "DOCKER_REPO" {
-        Form::Registry
-    } else if workspace.services.iter().any(is_database) {
-        Form::DatabaseUrl
-    } else {
-        Form::Text
-    }
-}
-
-/// How the names of the parameters end that a delivery may use.
-const ENDINGS_OF_DELIVERY: [&str; 9] = [
-    "_IMAGE_REPO_NAME",
-    "_IMAGE_REPO_NAME_PRODUCTION",
-    "_IMAGE_TAG_STAGING",
-    "_IMAGE_TAG_PRODUCTION",
-    "_TESTED_DIGEST",
-    "_DATABASE_URL_STAGING",
-    "_DATABASE_URL_PRODUCTION",
-    "SERVICE_DNS_STAGING",
-    "SERVICE_DNS_PRODUCTION",
-];
-
 /// The names in the catalogue that would be of a service's delivery, if there were such a
 /// service: what a removed one leaves behind. All others may be what a service itself reads.
 pub fn left_behind<'a>(workspace: &Workspace, catalogue: &'a Catalogue) -> Vec<&'a str> {
-    let needed = needed(workspace);
+    let needed = needed(workspace, catalogue);
     let is_left = |name: &&str| {
-        ENDINGS_OF_DELIVERY
-            .iter()
-            .any(|ending| name.ends_with(ending))
+        parameter_endings().any(|ending| name.ends_with(&ending))
             && needed.iter().all(|needed| needed.name != **name)
-            && form_of(workspace, name) == Form::Text
     };
     catalogue.names().filter(is_left).collect()
 }
 
 /// Every parameter that the delivery of `workspace` uses.
-pub fn needed(workspace: &Workspace) -> Vec<Needed> {
-    let account = ["DOCKER_USER", "DOCKER_PASSWORD", "DOCKER_REPO"];
-    let account = account.into_iter().map(|name| Needed {
-        in_buildspecs: true,
-        ..Needed::optional(name, form_of(workspace, name))
-    });
-    let services = workspace.services.iter().flat_map(of_service);
+pub fn needed(workspace: &Workspace, catalogue: &Catalogue) -> Vec<Needed> {
+    let account = account::parameters(catalogue);
+    let account = account.map(|(name, form)| Needed::optional(name, form));
+    let services = workspace.services.iter();
+    let services = services.flat_map(|service| of_service(service, catalogue));
     let mut all: Vec<Needed> = account.chain(services).collect();
     for upstream in upstreams(workspace) {
-        for environment in [Environment::Staging, Environment::Production] {
-            all.push(Needed::new(
-                service_dns_parameter(upstream, environment),
-                Form::ServiceUrl,
-            ));
+        for environment in Environment::ALL {
+            let name = environment.parameter(&upstream.address_parameter());
+            all.push(Needed::new(name, Form::ServiceUrl));
         }
     }
     let alone = workspace.with_pages().into_iter();
@@ -189,6 +153,10 @@ pub fn needed(workspace: &Workspace) -> Vec<Needed> {
             Form::ServiceUrl,
         ));
     }
+    let read_by_aws = aws::all(workspace, catalogue);
+    for needed in &mut all {
+        needed.read_by_aws = read_by_aws.contains(&needed.name);
+    }
     all
 }
 
@@ -197,26 +165,10 @@ pub fn needed(workspace: &Workspace) -> Vec<Needed> {
 pub fn pages_parameter(workspace: &Workspace, service: &Service) -> String {
     let mut services = workspace.services.iter();
     let upstream = services.find(|other| service.upstreams.contains(&other.package));
-    service_dns_parameter(upstream.unwrap_or(service), Environment::Staging)
+    Environment::Staging.parameter(&upstream.unwrap_or(service).address_parameter())
 }
 
-/// The variable with the base URL of `upstream`; the first service of the
-/// project, `backend`, has it without a prefix.
-pub fn service_dns(upstream: &Service) -> String {
-    if upstream.package == "backend" {
-        "SERVICE_DNS".to_owned()
-    } else {
-        format!("{}_SERVICE_DNS", upstream.prefix())
-    }
-}
-
-/// The parameter with its value in `environment`.
-pub fn service_dns_parameter(upstream: &Service, environment: Environment) -> String {
-    let environment = environment.to_string().to_ascii_uppercase();
-    format!("{}_{environment}", service_dns(upstream))
-}
-
-fn of_service(service: &Service) -> Vec<Needed> {
+fn of_service(service: &Service, catalogue: &Catalogue) -> Vec<Needed> {
     let mut all = vec![Needed::new(
         service.repository_parameter(Environment::Staging),
         Form::Repository,
@@ -227,13 +179,19 @@ fn of_service(service: &Service) -> Vec<Needed> {
             Form::Repository,
         ));
     }
-    for environment in [Environment::Staging, Environment::Production] {
+    for environment in Environment::ALL {
         all.push(Needed::new(service.tag_parameter(environment), Form::Tag));
     }
     all.push(Needed::optional(
         service.tested_digest_parameter(),
         Form::Digest,
     ));
+    if aws::has_database(catalogue, service) {
+        for environment in Environment::ALL {
+            let name = environment.parameter(&service.database_parameter());
+            all.push(Needed::optional(name, Form::DatabaseUrl));
+        }
+    }
     all
 }
 

@@ -5,7 +5,7 @@ mod program;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
@@ -27,7 +27,8 @@ pub(super) struct Store {
     names: Vec<String>,
     target_directory: PathBuf,
     limit: Duration,
-    read: OnceLock<Result<Readings, Fault>>,
+    /// What was read so far.
+    read: Mutex<Option<Result<Readings, Fault>>>,
 }
 
 impl Store {
@@ -38,22 +39,24 @@ impl Store {
             names,
             target_directory,
             limit,
-            read: OnceLock::new(),
+            read: Mutex::default(),
         }
     }
 
     /// The parameter `name`, or `None` where there is none. All names are read at the
-    /// first call; a failure of that is given again to whoever asks next.
+    /// first call; a failure of that is given again to whoever asks next. What is read,
+    /// or found missing, is not asked for again.
     pub(super) fn get(&self, name: &str) -> Result<Option<Stored>> {
-        let read = self.read.get_or_init(|| {
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        let read = read.get_or_insert_with(|| {
             self.read(&self.names)
                 .map_err(|error| Fault::summary_of(&error))
         });
-        let reading = match read.as_ref().map_err(Fault::clone)?.get(name) {
-            Some(reading) => Some(reading.clone()),
-            None => self.read(&[name.to_owned()])?.remove(name),
-        };
-        match reading {
+        let read = read.as_mut().map_err(|fault| fault.clone())?;
+        if !read.contains_key(name) {
+            read.extend(self.read(&[name.to_owned()])?);
+        }
+        match read.get(name).cloned() {
             Some(Reading::Found(stored)) => Ok(Some(stored)),
             Some(Reading::Failed(failure)) => Err(fault(failure).into()),
             Some(Reading::Missing) | None => Ok(None),

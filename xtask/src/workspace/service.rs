@@ -8,6 +8,13 @@ use serde::Deserialize;
 use super::Environment;
 use crate::error::{Fault, Kind};
 
+/// How the names of a service's parameters go on behind their first part.
+const REPOSITORY: &str = "IMAGE_REPO_NAME";
+const TAG: &str = "IMAGE_TAG";
+const TESTED_DIGEST: &str = "TESTED_DIGEST";
+const DATABASE: &str = "DATABASE_URL";
+const ADDRESS: &str = "SERVICE_DNS";
+
 /// Whether a promotion may move an existing production tag.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -111,27 +118,40 @@ impl Service {
     pub fn repository_parameter(&self, environment: Environment) -> String {
         match environment {
             Environment::Production if self.production_repository => {
-                format!("{}_IMAGE_REPO_NAME_PRODUCTION", self.prefix())
+                environment.parameter(&self.parameter(REPOSITORY))
             }
-            _ => format!("{}_IMAGE_REPO_NAME", self.prefix()),
+            _ => self.parameter(REPOSITORY),
         }
     }
 
     /// The parameter with the tag for `environment`.
     pub fn tag_parameter(&self, environment: Environment) -> String {
-        let environment = environment.to_string().to_ascii_uppercase();
-        format!("{}_IMAGE_TAG_{environment}", self.prefix())
+        environment.parameter(&self.parameter(TAG))
     }
 
     /// The parameter with the digest that was approved.
     pub fn tested_digest_parameter(&self) -> String {
-        format!("{}_TESTED_DIGEST", self.prefix())
+        self.parameter(TESTED_DIGEST)
     }
 
-    /// The parameter with the database's URL for `environment`, where the service has one.
-    pub fn database_parameter(&self, environment: Environment) -> String {
-        let environment = environment.to_string().to_ascii_uppercase();
-        format!("{}_DATABASE_URL_{environment}", self.prefix())
+    /// The parameter with the database's URL, where the service has one. Each environment
+    /// has its own.
+    pub fn database_parameter(&self) -> String {
+        self.parameter(DATABASE)
+    }
+
+    /// The variable and the parameter with the service's base URL; the first service of
+    /// the project, `backend`, has it without a prefix. Each environment has its own.
+    pub fn address_parameter(&self) -> String {
+        if self.package == "backend" {
+            ADDRESS.to_owned()
+        } else {
+            self.parameter(ADDRESS)
+        }
+    }
+
+    fn parameter(&self, what: &str) -> String {
+        format!("{}_{what}", self.prefix())
     }
 
     /// The names that the service goes by.
@@ -143,6 +163,18 @@ impl Service {
     pub fn is_called(&self, name: &str) -> bool {
         self.names().any(|own| own == name)
     }
+}
+
+/// How the names of the parameters end that a service may have.
+pub fn parameter_endings() -> impl Iterator<Item = String> {
+    let [staging, production] = Environment::ALL
+        .map(|environment| [TAG, DATABASE, ADDRESS].map(|name| environment.parameter(name)));
+    let others = [
+        REPOSITORY.to_owned(),
+        Environment::Production.parameter(REPOSITORY),
+        TESTED_DIGEST.to_owned(),
+    ];
+    staging.into_iter().chain(production).chain(others)
 }
 
 /// The first part of the parameters of a service whose package has this name.

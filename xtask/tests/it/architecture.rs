@@ -247,7 +247,7 @@ fn cargo_agrees_with_what_the_tool_reads() {
 fn every_parameter_of_the_delivery_has_a_description() {
     let workspace = xtask::workspace::Workspace::containing(&root()).unwrap();
     let catalogue = xtask::parameters::Catalogue::read(&root()).unwrap();
-    for needed in xtask::parameters::needed(&workspace) {
+    for needed in xtask::parameters::needed(&workspace, &catalogue) {
         assert!(
             catalogue.entry(&needed.name).is_some(),
             "{} is missing in build/parameters.toml",

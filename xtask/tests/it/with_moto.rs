@@ -3,6 +3,7 @@
 
 mod stacks;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
@@ -13,6 +14,8 @@ use std::sync::{Arc, Mutex};
 use serde_json::json;
 
 use crate::support::parameter_store::{Call, Endpoint, Moto, Reply, refusal};
+use crate::support::scripted::Scripted;
+use crate::support::stock::{self, STOCK};
 use crate::support::{Ran, Sandbox, tiny};
 
 const CANARY: &str = "canary-7c1f-password";
@@ -125,9 +128,11 @@ fn all_that_is_missing_is_listed_with_the_command_that_sets_it() {
     let check = sandbox.run(ssm(&["params", "check"]));
     check.fails(4, &["it is not in the environment or Parameter Store"]);
     for name in [
-        // The buildspecs name these, so that CodeBuild demands them.
+        // The generated files name these, so that CodeBuild and ECS demand them.
         "DOCKER_USER",
         "DOCKER_PASSWORD",
+        "BACKEND_DATABASE_URL_STAGING",
+        "BACKEND_DATABASE_URL_PRODUCTION",
         "BACKEND_IMAGE_REPO_NAME",
         "BACKEND_FOR_FRONTEND_IMAGE_TAG_PRODUCTION",
         "SERVICE_DNS_PRODUCTION",
@@ -140,8 +145,77 @@ fn all_that_is_missing_is_listed_with_the_command_that_sets_it() {
         let ran = sandbox.run_with_input(&["params", "put", name], "https://example.com");
         assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     }
+    put_databases(&sandbox);
     let check = sandbox.ok(ssm(&["params", "check"]));
     assert!(!check.stderr.contains("warning"), "{}", check.stderr);
+}
+
+fn put_databases(sandbox: &Sandbox) {
+    for name in [
+        "BACKEND_DATABASE_URL_STAGING",
+        "BACKEND_DATABASE_URL_PRODUCTION",
+    ] {
+        let ran = sandbox.run_with_input(&["params", "put", name], "postgres://x/y");
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    }
+}
+
+/// What the generated files name in Parameter Store.
+fn named_for_aws(sandbox: &Sandbox) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for file in sandbox.json(0, &["generate"]) {
+        let text = sandbox.read(file["file"].as_str().unwrap());
+        for line in text.lines() {
+            let arn = line.split_once(":parameter/").map(|(_, name)| name);
+            match arn.map(|name| (name, name.strip_suffix("_${Suffix}"))) {
+                Some((_, Some(stem))) => {
+                    names.extend(["STAGING", "PRODUCTION"].map(|suffix| format!("{stem}_{suffix}")))
+                }
+                Some((name, None)) => drop(names.insert(name.to_owned())),
+                None => {}
+            }
+            // In a buildspec the variable has the parameter's name.
+            if let Some((variable, parameter)) = line.trim().split_once(": ")
+                && parameter.split(' ').next() == Some(variable)
+            {
+                names.insert(variable.to_owned());
+            }
+        }
+    }
+    names
+}
+
+#[test]
+fn what_the_generated_files_name_is_what_must_be_in_parameter_store() {
+    let endpoint = Endpoint::start(|_, call| {
+        Reply::Json(
+            200,
+            json!({ "Parameters": [], "InvalidParameters": call.names() }),
+        )
+    });
+    let sandbox = Sandbox::new().with_parameter_store(endpoint.address());
+    let port = "port = 8080";
+    let keys = format!("{port}\npages = true\nproduction-repository = true");
+    sandbox.edit("backend-for-frontend/Cargo.toml", port, &keys);
+    let list = |name: &str| {
+        let file = sandbox.read("build/parameters.toml");
+        let entry = format!("\n[{name}]\ndescription = \"more\"\n");
+        sandbox.write("build/parameters.toml", file + &entry);
+    };
+    // A URL for one environment makes it a database in both.
+    list("BACKEND_FOR_FRONTEND_DATABASE_URL_STAGING");
+    let named = named_for_aws(&sandbox);
+    assert!(!named.contains("DOCKER_TOKEN_REALM"), "{named:?}");
+    list("DOCKER_TOKEN_REALM");
+    let checked = sandbox.json(4, &ssm(&["params", "check"]));
+    let failed = checked
+        .iter()
+        .filter(|object| object["outcome"] == "failed")
+        .map(|object| object["name"].as_str().unwrap().to_owned());
+    let failed: BTreeSet<_> = failed.collect();
+    assert_eq!(failed, named_for_aws(&sandbox));
+    assert_eq!(failed.len(), named.len() + 1, "{failed:?}");
+    assert_eq!(failed.len(), 17, "{failed:?}");
 }
 
 #[test]
@@ -152,6 +226,7 @@ fn the_check_warns_of_plain_secrets_and_refuses_equal_tags() {
         .with("DOCKER_USER", "tester")
         .with("DOCKER_REPO", "https://example.com");
     sandbox.ok(["params", "put", "--from-local"]);
+    put_databases(&sandbox);
     // What was stored as plain text is called secret only afterwards.
     let file = sandbox.read("build/parameters.toml") + "\n[API_KEY]\ndescription = \"key\"\n";
     sandbox.write("build/parameters.toml", &file);
@@ -314,6 +389,47 @@ fn twenty_five_parameters_take_three_calls() {
     assert!(endpoint.calls().iter().all(|call| call.names().len() <= 10));
 }
 
+#[test]
+fn a_name_that_is_not_listed_is_read_once() {
+    let endpoint = Endpoint::start(|_, call| match &call.names()[..] {
+        ["/login/user"] => call.all_found("tester"),
+        names => Reply::Json(200, json!({ "Parameters": [], "InvalidParameters": names })),
+    });
+    let sandbox = tiny::workspace().with_parameter_store(endpoint.address());
+    let buildspec = "\
+version: 0.2
+env:
+  parameter-store: { USER: /login/user, AGAIN: /login/user, TOKEN: /login/nothing }
+phases: { build: { commands: [\"true\"] } }
+";
+    sandbox.write("buildspec.yml", buildspec);
+    let ran = sandbox.run(ssm(&["codebuild", "run", "buildspec.yml"]));
+    ran.fails(4, &["the parameter /login/nothing is missing"]);
+    let calls = endpoint.calls();
+    for name in ["/login/user", "/login/nothing"] {
+        let asked = calls.iter().filter(|call| call.names().contains(&name));
+        assert_eq!(asked.count(), 1, "{name}: {calls:?}");
+    }
+}
+
+#[test]
+fn a_realm_that_nobody_needs_is_not_asked_for() {
+    let endpoint = Endpoint::start(|_, _| refusal(400, "AccessDeniedException", "not granted"));
+    let registry = Scripted::start(STOCK.state());
+    let sandbox = stock::sandbox(&registry)
+        .with_parameter_store(endpoint.address())
+        .with("BACKEND_IMAGE_TAG_STAGING", "1.0.SNAPSHOT")
+        .with("BACKEND_IMAGE_TAG_PRODUCTION", "1.0.RELEASE");
+    let digest = STOCK.new.to_string();
+    sandbox.ok(ssm(&["promote", "backend", "--digest", &digest]));
+    assert!(
+        registry
+            .asked()
+            .iter()
+            .any(|line| line.starts_with("GET /token"))
+    );
+}
+
 /// Lists the parameters of an endpoint.
 fn list_at(answer: impl Fn(usize, &Call) -> Reply + Send + 'static) -> (Ran, Vec<Call>) {
     list_within("120", answer)
@@ -468,7 +584,8 @@ fn a_write_that_aws_refuses_does_not_quote_the_value() {
 fn what_was_written_before_the_time_was_over_is_said_to_be() {
     let endpoint = Endpoint::start(|before, _| match before {
         0 => Reply::Json(200, json!({ "Version": 1 })),
-        _ => Reply::Cut,
+        1 => Reply::Cut,
+        _ => Reply::Silence,
     });
     let sandbox = tiny::workspace().with_parameter_store(endpoint.address());
     let ran = sandbox.run(["params", "put", "--from-local", "--timeout", "10"]);
@@ -480,8 +597,55 @@ fn what_was_written_before_the_time_was_over_is_said_to_be() {
     );
     ran.fails(
         7,
-        &["TINY_IMAGE_TAG_STAGING", "within the time limit of 10 s: "],
+        &[
+            "TINY_IMAGE_TAG_STAGING",
+            "within the time limit of 10 s: ",
+            "hint: it may have been written all the same",
+        ],
     );
+}
+
+#[test]
+fn a_write_whose_answer_got_lost_is_found_where_it_was_done() {
+    let put = |name: &str, lost: usize, stored: serde_json::Value| {
+        let endpoint = Endpoint::start(move |before, call| match &*call.action {
+            "PutParameter" if before < lost => Reply::Cut,
+            "PutParameter" => refusal(400, "ParameterAlreadyExists", "it exists"),
+            _ => Reply::Json(
+                200,
+                json!({ "Parameters": [stored], "InvalidParameters": [] }),
+            ),
+        });
+        let sandbox = Sandbox::new().with_parameter_store(endpoint.address());
+        let ran = sandbox.run_with_input(&["params", "put", name], "canary-7");
+        assert!(!format!("{ran:?}").contains("canary"), "{ran:?}");
+        ran
+    };
+    let tag = "BACKEND_IMAGE_TAG_STAGING";
+    let stored = |name: &str, kind: &str, value: &str| json!({ "Name": name, "Type": kind, "Value": value, "Version": 3 });
+    // The second is of a command whose answer got lost altogether.
+    for lost in [2, 0] {
+        let ran = put(tag, lost, stored(tag, "String", "canary-7"));
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        assert_eq!(ran.stdout, format!("{tag} stored, version 3\n"));
+    }
+    let password = "DOCKER_PASSWORD";
+    for (name, kind, value) in [
+        (tag, "String", "another"),
+        (password, "String", "canary-7"),
+        (password, "SecureString", "another"),
+    ] {
+        let ran = put(name, 1, stored(name, kind, value));
+        ran.fails(3, &["it exists", "hint: `--overwrite`"]);
+    }
+    // Without leave to read it, it stays refused.
+    let endpoint = Endpoint::start(|_, call| match &*call.action {
+        "PutParameter" => refusal(400, "ParameterAlreadyExists", "it exists"),
+        _ => refusal(400, "AccessDeniedException", "not granted"),
+    });
+    let sandbox = Sandbox::new().with_parameter_store(endpoint.address());
+    let ran = sandbox.run_with_input(&["params", "put", tag], "canary-7");
+    ran.fails(3, &["it exists", "hint: `--overwrite`"]);
 }
 
 #[test]

@@ -104,7 +104,7 @@ pub struct Stored {
 pub enum Writing {
     /// It has this version now.
     Stored(i64),
-    /// It is as it was.
+    /// It is not known to be stored; where no answer came, it may be all the same.
     Failed(Failure),
 }
 
@@ -129,7 +129,7 @@ pub enum Class {
     Unavailable,
     /// Region, credentials, a name or a value are missing or malformed.
     Configuration,
-    /// The parameter exists and was not to be overwritten.
+    /// The parameter exists with another value and was not to be overwritten.
     Refused,
     /// An answer broke the protocol.
     Failed,

@@ -12,8 +12,8 @@ use crate::process;
 /// Store parameters in Parameter Store
 ///
 /// The value comes from standard input; on a terminal it is asked for and not shown.
-/// Secrets are stored encrypted. A parameter that exists is not overwritten unless
-/// --overwrite says so.
+/// Secrets are stored encrypted. A parameter that exists with another value is not
+/// overwritten unless --overwrite says so.
 #[derive(Debug, clap::Args)]
 pub(super) struct Put {
     /// The parameter's name

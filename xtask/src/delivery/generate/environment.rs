@@ -3,8 +3,8 @@
 use crate::delivery::model::rule_priority;
 use crate::delivery::template::{fill, logical_id};
 use crate::image::AwsProcessor;
-use crate::parameters::{Catalogue, service_dns};
-use crate::workspace::{Environment, Service, Workspace};
+use crate::parameters::{Catalogue, Secret, of_container};
+use crate::workspace::{Service, Workspace};
 
 const TEMPLATE: &str = include_str!("environment/template.yaml");
 const SUFFIXES: &str = include_str!("environment/suffixes.yaml");
@@ -26,13 +26,6 @@ const SECRETS_STATEMENT: &str = "              - Effect: Allow
                 Resource:
 ";
 
-/// A variable of a container and the parameter with its value, whose name ends
-/// with the environment's.
-struct Secret {
-    variable: String,
-    parameter: String,
-}
-
 /// The template's text.
 pub(super) fn environment(
     workspace: &Workspace,
@@ -51,7 +44,7 @@ pub(super) fn environment(
         of_service(
             workspace,
             service,
-            &secrets(workspace, catalogue, service),
+            &of_container(workspace, catalogue, service),
             processor,
         )
     });
@@ -82,25 +75,6 @@ fn ingress(services: &[Service]) -> String {
     ports.dedup();
     let rule = |port: &u16| fill(INGRESS, &[("port", &port.to_string())]);
     ports.iter().map(rule).collect()
-}
-
-/// The database's URL, where the catalogue of parameters knows one, and where the upstreams are.
-fn secrets(workspace: &Workspace, catalogue: &Catalogue, service: &Service) -> Vec<Secret> {
-    let database = catalogue
-        .entry(&service.database_parameter(Environment::Staging))
-        .map(|_| Secret {
-            variable: "DATABASE_URL".to_owned(),
-            parameter: format!("{}_DATABASE_URL", service.prefix()),
-        });
-    let upstreams = workspace
-        .services
-        .iter()
-        .filter(|other| service.upstreams.contains(&other.package))
-        .map(|upstream| Secret {
-            variable: service_dns(upstream),
-            parameter: service_dns(upstream),
-        });
-    database.into_iter().chain(upstreams).collect()
 }
 
 fn of_service(

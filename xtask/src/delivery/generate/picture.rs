@@ -22,7 +22,7 @@ pub(super) fn picture(workspace: &Workspace, catalogue: &Catalogue) -> String {
             ("staging", &nodes(&staging, "staging")),
             ("release", &nodes(&release, "release")),
             ("arrows", &arrows.join(" --> ")),
-            ("parameters", &parameters(catalogue)),
+            ("parameters", &parameters(workspace, catalogue)),
         ],
     )
 }
@@ -62,10 +62,14 @@ fn steps(actions: &[Action<'_>]) -> Vec<(usize, Vec<String>)> {
     steps
 }
 
-fn parameters(catalogue: &Catalogue) -> String {
+fn parameters(workspace: &Workspace, catalogue: &Catalogue) -> String {
+    let is_digest = |name| {
+        let mut services = workspace.services.iter();
+        services.any(|service| service.tested_digest_parameter() == name)
+    };
     let rows = catalogue.names().filter_map(|name| {
         let entry = catalogue.entry(name)?;
-        let kind = if name.ends_with("_TESTED_DIGEST") {
+        let kind = if is_digest(name) {
             "the pipeline sets it"
         } else if catalogue.is_secret(name) {
             "SecureString"

@@ -7,6 +7,7 @@ mod project;
 use crate::delivery::model::{self, Job, Step};
 use crate::delivery::template::{fill, logical_id};
 use crate::image::AwsProcessor;
+use crate::parameters::Catalogue;
 use crate::workspace::{Environment, Service, Workspace};
 
 const TEMPLATE: &str = include_str!("pipeline/template.yaml");
@@ -17,7 +18,11 @@ const DEPLOY: &str = include_str!("pipeline/deploy.yaml");
 const ARTIFACT_PREFIX_LENGTH: usize = 20;
 
 /// The template's text.
-pub(super) fn pipeline(workspace: &Workspace, processor: AwsProcessor) -> String {
+pub(super) fn pipeline(
+    workspace: &Workspace,
+    catalogue: &Catalogue,
+    processor: AwsProcessor,
+) -> String {
     let name = &workspace.name;
     let (staging, release) = (model::staging(workspace), model::release(workspace));
     let all = || staging.iter().chain(&release);
@@ -46,7 +51,7 @@ pub(super) fn pipeline(workspace: &Workspace, processor: AwsProcessor) -> String
                 "projects",
                 &all()
                     .filter_map(model::Action::job)
-                    .map(|job| project::of_job(workspace, job, processor))
+                    .map(|job| project::of_job(workspace, catalogue, job, processor))
                     .collect::<String>(),
             ),
         ],

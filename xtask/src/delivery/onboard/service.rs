@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use crate::delivery::template::fill;
-use crate::parameters::service_dns;
 use crate::workspace::Service;
 
 const TEMPLATES: [(&str, &str); 6] = [
@@ -101,7 +100,7 @@ fn value(upstream: &Service) -> String {
     format!(
         "            {}: environment.required(\n                \"{}\",\n                \"the base URL of {}, http://HOST or https://HOST:PORT\",\n            )?,\n",
         identifier(&upstream.package),
-        service_dns(upstream),
+        upstream.address_parameter(),
         upstream.package
     )
 }
@@ -116,7 +115,10 @@ fn route(upstream: &Service) -> String {
 }
 
 fn variable(upstream: &Service) -> String {
-    format!("(\"{}\", \"http://127.0.0.1:1\"), ", service_dns(upstream))
+    format!(
+        "(\"{}\", \"http://127.0.0.1:1\"), ",
+        upstream.address_parameter()
+    )
 }
 
 /// Nothing listens on port 1.

@@ -16,7 +16,7 @@ use serde::Deserialize;
 use crate::error::{Fault, Kind};
 use crate::files;
 use crate::oci::Host;
-use crate::parameters::Parameters;
+use crate::parameters::{Parameters, account};
 use crate::process::{self, CommandLine};
 
 /// How long a credential helper may take. Helpers of clouds ask their servers.
@@ -143,14 +143,14 @@ pub(super) fn find(host: &Host, parameters: &Parameters, limit: Duration) -> Res
 }
 
 fn from_parameters(host: &Host, parameters: &Parameters) -> Result<Option<Login>> {
-    let Some(user) = parameters.find("DOCKER_USER")? else {
+    let Some(user) = parameters.find(account::USER)? else {
         return Ok(None);
     };
-    let account_of = parameters.require("DOCKER_REPO")?;
-    if parameters.read("DOCKER_REPO", &account_of, Host::of_registry)? != *host {
+    let account_of = parameters.require(account::REGISTRY)?;
+    if parameters.read(account::REGISTRY, &account_of, Host::of_registry)? != *host {
         return Ok(None);
     }
-    let password = parameters.require("DOCKER_PASSWORD")?;
+    let password = parameters.require(account::PASSWORD)?;
     Ok(Some(Login {
         user: user.expose().to_owned(),
         secret: Secret::Password(password.expose().to_owned()),
@@ -165,7 +165,12 @@ pub(super) fn how_to_sign_in(host: &Host) -> String {
     } else {
         (format!("docker login {host}"), host.to_string())
     };
-    format!("`{login}`, or set DOCKER_USER, DOCKER_PASSWORD and DOCKER_REPO={server}")
+    format!(
+        "`{login}`, or set {}, {} and {}={server}",
+        account::USER,
+        account::PASSWORD,
+        account::REGISTRY
+    )
 }
 
 fn configuration_path() -> Option<PathBuf> {

@@ -8,6 +8,8 @@ use ureq::http::Uri;
 
 use crate::error::Kind;
 use crate::oci::Host;
+use crate::parameters::FILE;
+use crate::parameters::account::TOKEN_REALM;
 
 const DOCKER_HUB_REALM: &str = "auth.docker.io";
 
@@ -31,18 +33,18 @@ pub(super) fn check(realm: &str, registry: &Host) -> Result<Uri> {
 }
 
 /// Checks that the account for `registry` may be sent to `realm`: its host is the
-/// registry's, the registry's parent domain, Docker Hub's known one, or `allowed`.
+/// registry's, the registry's parent domain, Docker Hub's known one, or `allowed`, which
+/// is asked where it is none of them.
 pub(super) fn check_credentials(
     realm: &Uri,
     registry: &Host,
-    allowed: Option<&Host>,
+    allowed: impl FnOnce() -> Result<Option<Host>>,
 ) -> Result<()> {
     let host = realm.host().unwrap_or_default();
     let known = host.eq_ignore_ascii_case(registry.name())
         || parent_domain(registry.name()).is_some_and(|parent| host.eq_ignore_ascii_case(parent))
-        || (registry.is_docker_hub() && host == DOCKER_HUB_REALM)
-        || allowed.is_some_and(|allowed| host.eq_ignore_ascii_case(allowed.name()));
-    if known {
+        || (registry.is_docker_hub() && host == DOCKER_HUB_REALM);
+    if known || allowed()?.is_some_and(|allowed| host.eq_ignore_ascii_case(allowed.name())) {
         return Ok(());
     }
     Err(Kind::Denied
@@ -50,7 +52,11 @@ pub(super) fn check_credentials(
             "{registry} wants the account's password sent to {host}, which does not belong to it"
         ))
         .hint(format!(
-            "where you trust {host}: export DOCKER_TOKEN_REALM={host}"
+            "where you trust {host}: export {TOKEN_REALM}={host}"
+        ))
+        .hint(format!(
+            "for the pipeline: list {TOKEN_REALM} in {FILE}, then `cargo xtask generate` and \
+             `cargo xtask params put {TOKEN_REALM}`"
         ))
         .into())
 }
@@ -77,7 +83,7 @@ mod tests {
         let registry: Host = registry.parse().unwrap();
         let allowed: Option<Host> = allowed.map(|host| host.parse().unwrap());
         check(realm, &registry)
-            .and_then(|uri| check_credentials(&uri, &registry, allowed.as_ref()))
+            .and_then(|uri| check_credentials(&uri, &registry, || Ok(allowed)))
             .is_ok()
     }
 

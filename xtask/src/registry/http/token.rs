@@ -17,6 +17,7 @@ use super::failure::{self, Failure};
 use super::realm;
 use crate::error::{Fault, Kind};
 use crate::oci::Host;
+use crate::parameters::account;
 
 /// The bound of a token's answer.
 const TOKEN_BOUND: usize = 64 * 1024;
@@ -199,10 +200,13 @@ impl Client {
         let uri = realm::check(realm, &state.host)?;
         let login = self.login(state, scope)?;
         if login.is_some() {
-            let (name, parameters) = ("DOCKER_TOKEN_REALM", &self.parameters);
-            let allowed = parameters.find(name)?;
-            let allowed = allowed.map(|value| parameters.read(name, &value, Host::of_registry));
-            realm::check_credentials(&uri, &state.host, allowed.transpose()?.as_ref())?;
+            let allowed = || {
+                let (name, parameters) = (account::TOKEN_REALM, &self.parameters);
+                let value = parameters.find(name)?;
+                let host = value.map(|value| parameters.read(name, &value, Host::of_registry));
+                host.transpose()
+            };
+            realm::check_credentials(&uri, &state.host, allowed)?;
         }
         let realm_uri = uri.to_string();
         let server = self.host(&realm_host(&realm_uri)?);

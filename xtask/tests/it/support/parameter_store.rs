@@ -116,6 +116,8 @@ pub(crate) enum Reply {
     Text(u16, &'static str),
     /// The connection ends in the middle of the answer.
     Cut,
+    /// The connection stays, and nothing comes.
+    Silence,
 }
 
 /// An error as AWS words it.
@@ -139,12 +141,16 @@ impl Endpoint {
         };
         let calls = Arc::clone(&endpoint.calls);
         std::thread::spawn(move || {
+            let mut silent = Vec::new();
             for connection in listener.incoming() {
                 let mut connection = connection.unwrap();
                 let call = receive(&connection);
                 let before = calls.lock().unwrap().len();
                 calls.lock().unwrap().push(call.clone());
-                send(&mut connection, &answer(before, &call));
+                match answer(before, &call) {
+                    Reply::Silence => silent.push(connection),
+                    reply => send(&mut connection, &reply),
+                }
             }
         });
         endpoint
@@ -197,6 +203,7 @@ fn send(connection: &mut TcpStream, reply: &Reply) {
             let _ = connection.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"Par");
             return;
         }
+        Reply::Silence => return,
     };
     let length = body.len();
     let _ = write!(

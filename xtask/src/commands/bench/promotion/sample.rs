@@ -10,8 +10,9 @@ use crate::commands::Context;
 use crate::files;
 use crate::oci::{Descriptor, Digest, Manifest, MediaType, RepositoryName, Target};
 use crate::parallel;
+use crate::parameters::FILE;
 use crate::registry::{Access, Repository};
-use crate::workspace::prefix_of;
+use crate::workspace::{Environment, Service, Workspace};
 
 /// How many repositories are filled at once.
 const AT_ONCE: usize = 8;
@@ -73,27 +74,31 @@ impl Sample {
                 "[workspace]\nmembers = [{members}]\n[workspace.metadata.delivery]\nname = \"bench\"\ntarget = \"x86_64-unknown-linux-gnu\"\n"
             ),
         )?;
-        write("build/parameters.toml".into(), self.parameters(port))?;
         self.names.iter().try_for_each(|name| {
             write(format!("{name}/Cargo.toml"), format!("[package]\nname = {name:?}\n[package.metadata.service]\nport = 8080\ncontext-path = \"/{name}\"\n"))
         })
-        .context("writing the sample")
+        .context("writing the sample")?;
+        let services = Workspace::containing(folder)?.services;
+        write(FILE.into(), self.parameters(&services, port))
     }
 
-    fn parameters(&self, port: u16) -> String {
+    fn parameters(&self, services: &[Service], port: u16) -> String {
         let digest = self.image.digest().to_string();
-        self.names.iter().fold(String::new(), |mut text, name| {
-            let prefix = prefix_of(name);
+        services.iter().fold(String::new(), |mut text, service| {
+            let [staging, production] = Environment::ALL.map(|to| service.tag_parameter(to));
             for (parameter, value) in [
-                ("IMAGE_REPO_NAME", repository(port, name).as_str()),
-                ("IMAGE_TAG_STAGING", "1.0.SNAPSHOT"),
-                ("IMAGE_TAG_PRODUCTION", "1.0.RELEASE"),
-                ("TESTED_DIGEST", &digest),
+                (
+                    service.repository_parameter(Environment::Staging),
+                    repository(port, &service.package).as_str(),
+                ),
+                (staging, "1.0.SNAPSHOT"),
+                (production, "1.0.RELEASE"),
+                (service.tested_digest_parameter(), &digest),
             ] {
                 // Writing to a `String` cannot fail.
                 let _ = writeln!(
                     text,
-                    "{prefix}_{parameter} = {{ description = \"sample\", local = {value:?} }}"
+                    "{parameter} = {{ description = \"sample\", local = {value:?} }}"
                 );
             }
             text

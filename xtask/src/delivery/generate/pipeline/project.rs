@@ -1,18 +1,22 @@
 //! The CodeBuild projects, each with a role and a log group of its own.
 
 use super::{fill, logical_id};
-use crate::delivery::generate::buildspec;
 use crate::delivery::model::{Action, Job};
 use crate::image::AwsProcessor;
-use crate::parameters::pages_parameter;
+use crate::parameters::{Catalogue, of_build, pages_parameter};
 use crate::workspace::{Environment, Workspace};
 
 const PROJECT: &str = include_str!("project.yaml");
 const PARAMETER: &str = include_str!("parameter.yaml");
 
 /// The project of a job.
-pub(super) fn of_job(workspace: &Workspace, job: Job<'_>, processor: AwsProcessor) -> String {
-    let parameters = parameters(workspace, job);
+pub(super) fn of_job(
+    workspace: &Workspace,
+    catalogue: &Catalogue,
+    job: Job<'_>,
+    processor: AwsProcessor,
+) -> String {
+    let parameters = parameters(workspace, catalogue, job);
     let parameters = parameters
         .iter()
         .map(|name| fill(PARAMETER, &[("parameter", name)]));
@@ -56,10 +60,10 @@ fn title(job: Job<'_>) -> String {
     }
 }
 
-fn parameters(workspace: &Workspace, job: Job<'_>) -> Vec<String> {
+fn parameters(workspace: &Workspace, catalogue: &Catalogue, job: Job<'_>) -> Vec<String> {
     match job {
-        Job::Build(service) => buildspec::parameters(service, Environment::Staging),
-        Job::Promote(service) => buildspec::parameters(service, Environment::Production),
+        Job::Build(service) => of_build(catalogue, service, Environment::Staging),
+        Job::Promote(service) => of_build(catalogue, service, Environment::Production),
         Job::EndToEnd(service) => vec![pages_parameter(workspace, service)],
     }
 }
