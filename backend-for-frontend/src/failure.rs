@@ -3,6 +3,7 @@
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use backend_api::{ErrorCode, Language, Problem};
+use service_kit::NoAnswer;
 
 /// Why the backend gave no answer of use.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -81,11 +82,6 @@ impl Failure {
         matches!(self, Self::Refused { problem: Some(problem), .. } if problem.code == code.as_str())
     }
 
-    /// Whether another try may succeed at once.
-    pub(crate) fn is_transient(&self) -> bool {
-        matches!(self, Self::Unreachable(_) | Self::Faulty(_))
-    }
-
     /// As a problem document of this service.
     pub(crate) fn problem(&self, language: Language) -> Problem {
         let status = self.status();
@@ -95,6 +91,16 @@ impl Failure {
             self.code(),
             self.message(language),
         )
+    }
+}
+
+impl From<NoAnswer> for Failure {
+    fn from(reason: NoAnswer) -> Self {
+        match reason {
+            NoAnswer::Unreachable(cause) => Self::Unreachable(cause),
+            NoAnswer::TooSlow => Self::TooSlow,
+            NoAnswer::TooLong => Self::NotUnderstood(reason.to_string()),
+        }
     }
 }
 

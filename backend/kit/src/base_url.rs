@@ -15,12 +15,12 @@ pub struct BaseUrl {
 
 impl BaseUrl {
     /// Whether what is there speaks TLS.
-    pub fn is_https(&self) -> bool {
+    pub(crate) fn is_https(&self) -> bool {
         self.scheme == Scheme::HTTPS
     }
 
     /// The URL of a path and query there.
-    pub fn join(&self, path: &str) -> Result<Uri, axum::http::Error> {
+    pub(crate) fn join(&self, path: &str) -> Result<Uri, axum::http::Error> {
         Uri::builder()
             .scheme(self.scheme.clone())
             .authority(self.authority.clone())

@@ -5,7 +5,7 @@ use rustls::{ClientConfig, RootCertStore};
 /// Whom a service behind `https` is believed to be: whoever the system's authorities
 /// vouch for. An image brings a list of them; `SSL_CERT_FILE` names another one. For
 /// a service without TLS the list is not read.
-pub fn tls(is_https: bool) -> ClientConfig {
+pub(crate) fn config(is_https: bool) -> ClientConfig {
     let mut authorities = RootCertStore::empty();
     if is_https {
         let found = rustls_native_certs::load_native_certs();

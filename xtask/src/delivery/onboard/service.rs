@@ -37,16 +37,10 @@ pub(super) fn files(package: &str, upstreams: &[&Service]) -> Vec<(PathBuf, Stri
         ("package", package.to_owned()),
         ("crate", identifier(package)),
         ("upstreams", metadata(upstreams)),
-        (
-            "client_dependencies",
-            calls(
-                "http-body-util.workspace = true\nhyper-rustls.workspace = true\nhyper-util.workspace = true\n",
-            ),
-        ),
         ("json", calls("serde_json.workspace = true\n")),
         (
             "errors",
-            calls("thiserror.workspace = true\ntokio.workspace = true\ntracing.workspace = true\n"),
+            calls("thiserror.workspace = true\ntracing.workspace = true\n"),
         ),
         ("client_module", calls("pub mod client;\n")),
         ("client_import", calls(CONFIG_IMPORT)),
