@@ -45,6 +45,28 @@ pub enum SourceChoice {
     Ssm,
 }
 
+/// What stands below the environment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Source {
+    /// build/parameters.toml
+    Local,
+    /// Nothing.
+    Env,
+    /// Parameter Store.
+    Ssm,
+}
+
+impl SourceChoice {
+    fn resolve(self) -> Source {
+        match self {
+            Self::Auto if in_codebuild() => Source::Env,
+            Self::Auto | Self::Local => Source::Local,
+            Self::Env => Source::Env,
+            Self::Ssm => Source::Ssm,
+        }
+    }
+}
+
 /// Whether this is a build of AWS CodeBuild.
 pub fn in_codebuild() -> bool {
     env::var_os("CODEBUILD_BUILD_ID").is_some_and(|id| !id.is_empty())
@@ -52,7 +74,7 @@ pub fn in_codebuild() -> bool {
 
 /// The parameters of one command.
 pub struct Parameters {
-    source: SourceChoice,
+    source: Source,
     catalogue: Catalogue,
     /// What the delivery uses, then what only the catalogue has.
     needed: Vec<Needed>,
@@ -65,11 +87,6 @@ impl Parameters {
     /// The parameters of `workspace` from `choice`. Parameter Store is asked when the
     /// first value is, and gets `limit` to answer.
     pub fn open(choice: SourceChoice, workspace: &Workspace, limit: Duration) -> Result<Self> {
-        let source = match choice {
-            SourceChoice::Auto if in_codebuild() => SourceChoice::Env,
-            SourceChoice::Auto => SourceChoice::Local,
-            other => other,
-        };
         let catalogue = Catalogue::read(&workspace.root)?;
         let needed = with_optional(workspace, &catalogue);
         process::hide(secrets(workspace, &catalogue, &needed));
@@ -77,7 +94,7 @@ impl Parameters {
         let to_read = names.filter(|name| env::var_os(name).is_none());
         Ok(Self {
             store: Store::new(to_read.collect(), workspace.target_directory.clone(), limit),
-            source,
+            source: choice.resolve(),
             catalogue,
             needed,
             told: Mutex::default(),
@@ -98,7 +115,7 @@ impl Parameters {
     /// Whether `needed` must be there: what may be missing elsewhere may not be in
     /// Parameter Store, where AWS reads it.
     pub fn demands(&self, needed: &Needed) -> bool {
-        !needed.optional || (needed.read_by_aws && self.source == SourceChoice::Ssm)
+        !needed.optional || (needed.read_by_aws && self.source == Source::Ssm)
     }
 
     /// Writes parameters into Parameter Store, whatever the source is; gives the new
@@ -124,9 +141,9 @@ impl Parameters {
     pub fn require(&self, name: &str) -> Result<Value> {
         self.find(name)?.ok_or_else(|| {
             let place = match self.source {
-                SourceChoice::Env => "the environment",
-                SourceChoice::Ssm => "the environment or Parameter Store",
-                _ => "the environment or build/parameters.toml",
+                Source::Env => "the environment",
+                Source::Ssm => "the environment or Parameter Store",
+                Source::Local => "the environment or build/parameters.toml",
             };
             Kind::Configuration
                 .because(format!(
@@ -222,12 +239,12 @@ impl Parameters {
             }
         }
         match self.source {
-            SourceChoice::Local => {
+            Source::Local => {
                 let entry = self.catalogue.entry(name);
                 let local = entry.and_then(|entry| entry.local.clone());
                 Ok(local.map(|text| self.value(name, text, Origin::File)))
             }
-            SourceChoice::Ssm => {
+            Source::Ssm => {
                 let stored = self.store.get(name)?;
                 Ok(stored.map(|stored| {
                     let origin = Origin::Store {
@@ -237,7 +254,7 @@ impl Parameters {
                     self.value(name, stored.value, origin)
                 }))
             }
-            SourceChoice::Env | SourceChoice::Auto => Ok(None),
+            Source::Env => Ok(None),
         }
     }
 
@@ -262,7 +279,7 @@ impl Parameters {
     /// What to type where a value is wrong; one of the environment hides all others.
     fn line_to_change(&self, name: &str, origin: Origin) -> String {
         match (origin, self.source) {
-            (Origin::Environment, SourceChoice::Env) => self.line_to_add(name),
+            (Origin::Environment, Source::Env) => self.line_to_add(name),
             (Origin::Environment, _) if is_of_a_shell(name) => {
                 format!("`export {name}=…`, or `unset {name}`")
             }
@@ -283,16 +300,16 @@ impl Parameters {
     fn line_to_add(&self, name: &str) -> String {
         let (set, key) = (how_to_set(name), toml_key(name));
         match self.source {
-            SourceChoice::Env => {
+            Source::Env => {
                 format!("add `{name}: {name}` to the buildspec's env.parameter-store, or {set}")
             }
-            SourceChoice::Ssm => how_to_put(name),
+            Source::Ssm => how_to_put(name),
             // The file is committed.
-            _ if self.catalogue.is_secret(name) => set,
-            _ if self.catalogue.entry(name).is_some() => {
+            Source::Local if self.catalogue.is_secret(name) => set,
+            Source::Local if self.catalogue.entry(name).is_some() => {
                 format!("set `local = \"…\"` in {FILE} under [{key}], or {set}")
             }
-            _ => format!("add to {FILE}: [{key}] with `local = \"…\"`, or {set}"),
+            Source::Local => format!("add to {FILE}: [{key}] with `local = \"…\"`, or {set}"),
         }
     }
 }

@@ -20,7 +20,7 @@ pub enum Form {
     Digest,
     /// The base URL of a service: a scheme and a host, to put whole paths behind.
     ServiceUrl,
-    /// The URL of a database.
+    /// The URL of a database, of a kind that services speak to.
     DatabaseUrl,
     /// A registry, as `docker login` takes it.
     Registry,
@@ -81,7 +81,8 @@ fn is_service_url(text: &str) -> bool {
     is_base_url(text) && !authority.contains(['/', '@'])
 }
 
-/// Whether a service speaks to such a database; it refuses to start with another one.
+/// Whether services speak to this kind of database. What stands behind the scheme the
+/// service reads itself: it may still refuse to start, as with options that it does not know.
 fn is_database_url(text: &str) -> bool {
     let schemes = ["postgres://", "postgresql://", "sqlite:"];
     let mut rests = schemes
