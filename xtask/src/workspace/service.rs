@@ -40,8 +40,6 @@ pub(super) struct Metadata {
     #[serde(default)]
     production_repository: bool,
     pages: Option<bool>,
-    #[serde(default)]
-    plain_service_dns: bool,
 }
 
 /// A workspace member that is built into an image.
@@ -67,8 +65,6 @@ pub struct Service {
     pub production_repository: bool,
     /// Whether it has pages for an end-to-end test, where the metadata says.
     pub pages: Option<bool>,
-    /// Whether the name of its address has no prefix.
-    pub plain_service_dns: bool,
 }
 
 impl Service {
@@ -110,7 +106,6 @@ impl Service {
             production_tag: metadata.production_tag,
             production_repository: metadata.production_repository,
             pages: metadata.pages,
-            plain_service_dns: metadata.plain_service_dns,
         })
     }
 
@@ -145,10 +140,10 @@ impl Service {
         self.parameter(DATABASE)
     }
 
-    /// The variable and the parameter with the service's base URL. Each environment has
-    /// its own.
+    /// The variable and the parameter with the service's base URL; the first service of
+    /// the project, `backend`, has it without a prefix. Each environment has its own.
     pub fn address_parameter(&self) -> String {
-        if self.plain_service_dns {
+        if self.package == "backend" {
             ADDRESS.to_owned()
         } else {
             self.parameter(ADDRESS)
@@ -239,15 +234,6 @@ fn check_pair(one: &Service, other: &Service) -> Result<(), Fault> {
         return Err(Kind::Configuration
             .because(fault)
             .hint("rename one of the packages, or give it another `alias`"));
-    }
-    if one.plain_service_dns && other.plain_service_dns {
-        let fault = format!(
-            "{} and {} have `plain-service-dns`: {ADDRESS} can be the address of one service alone",
-            one.package, other.package
-        );
-        return Err(Kind::Configuration
-            .because(fault)
-            .hint("take the key out of one of them"));
     }
     if overlap(&one.context_path, &other.context_path) {
         let fault = format!(

@@ -229,16 +229,6 @@ fn wrong_metadata_is_named_by_file_and_key() {
             ],
         ),
         (
-            "backend-for-frontend/Cargo.toml",
-            "port = 8080",
-            "port = 8080\nplain-service-dns = true",
-            &[
-                "backend and backend-for-frontend",
-                "`plain-service-dns`",
-                "hint: take the key out of one of them",
-            ],
-        ),
-        (
             "backend/Cargo.toml",
             "[package.metadata",
             "[[package.metadata",

@@ -98,35 +98,6 @@ fn a_release_gets_the_digest_and_the_tag_that_were_approved() {
 }
 
 #[test]
-fn no_name_of_a_service_is_special() {
-    let sandbox = Sandbox::new();
-    let key = "plain-service-dns = true\n";
-    sandbox.edit("backend/Cargo.toml", key, "");
-    sandbox.ok(["generate"]);
-    let variable = |name: &str| {
-        let environment = sandbox.read("build/environment.yaml");
-        environment.contains(&format!("- Name: {name}\n"))
-            && environment.contains(&format!("parameter/{name}_${{Suffix}}\n"))
-    };
-    assert!(variable("BACKEND_SERVICE_DNS") && !variable("SERVICE_DNS"));
-    // Any other may have that name.
-    sandbox.edit(
-        "backend/Cargo.toml",
-        "name = \"backend\"",
-        "name = \"users\"",
-    );
-    sandbox.edit(
-        "backend/Cargo.toml",
-        "port = 8080",
-        &format!("port = 8080\n{key}"),
-    );
-    let upstreams = ("upstreams = [\"backend\"]", "upstreams = [\"users\"]");
-    sandbox.edit("backend-for-frontend/Cargo.toml", upstreams.0, upstreams.1);
-    sandbox.ok(["generate"]);
-    assert!(variable("SERVICE_DNS") && !variable("BACKEND_SERVICE_DNS"));
-}
-
-#[test]
 fn services_without_an_image_start_without_tasks_while_the_others_keep_theirs() {
     let sandbox = Sandbox::new();
     sandbox.ok(["generate"]);

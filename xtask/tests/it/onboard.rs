@@ -195,7 +195,6 @@ fn what_cannot_be_written_puts_everything_back() {
         let names: Vec<_> = (3..=20).map(|number| format!("service-{number}")).collect();
         for name in &names {
             let manifest = sandbox.read("backend/Cargo.toml");
-            let manifest = manifest.replace("plain-service-dns = true\n", "");
             sandbox.write(
                 &format!("{name}/Cargo.toml"),
                 manifest.replace("backend", name),
@@ -357,8 +356,7 @@ fn names_are_checked_before_anything_is_written() {
     sandbox.write(
         "old/Cargo.toml",
         old.replace("\"backend\"", "\"back_end\"")
-            .replace("/backend", "/front")
-            .replace("plain-service-dns = true\n", ""),
+            .replace("/backend", "/front"),
     );
     sandbox.edit("Cargo.toml", "[\"backend\"", "[\"old\", \"backend\"");
     let before = tree(sandbox.root());

@@ -47,7 +47,6 @@ edition = "2024"
 [package.metadata.service]
 port = 8080
 context-path = "/backend"
-plain-service-dns = true
 "#;
 
 const FRONTEND_MANIFEST: &str = r#"
